@@ -1,0 +1,364 @@
+/**
+ * The options: what there is, its defaults, and the checks. Imported by every part of the library; imports nothing.
+ *
+ * An option is checked when it is given, never when it is first used: a mistake shows where it was made.
+ */
+
+/** Options that every connection takes, on either end and on either face. */
+export interface ConnectionOptions {
+  /**
+   * The largest message that is received, in bytes, after decompression. A larger one fails the connection with close
+   * code 1009 as soon as its length is announced. `Infinity` lifts the limit.
+   * @defaultValue 67,108,864 (64 MiB)
+   */
+  readonly maxPayload?: number | undefined;
+  /**
+   * The largest number of frames in one message that is received, empty ones included. More fail the connection with
+   * close code 1008. It bounds work, not memory: fragments are joined as they come.
+   * @defaultValue 131,072
+   */
+  readonly maxFragments?: number | undefined;
+  /**
+   * The number of buffered bytes from which on `send` returns false, and above which an iterator that is not read
+   * pauses the socket.
+   * @defaultValue 65,536 (64 KiB)
+   */
+  readonly highWaterMark?: number | undefined;
+  /**
+   * The number of buffered bytes above which the peer counts as dead: the connection is destroyed, and what was not
+   * sent is reported to its callbacks.
+   * @defaultValue `Infinity`
+   */
+  readonly maxBufferedAmount?: number | undefined;
+  /**
+   * How long the peer has to answer our CLOSE, in milliseconds, before the connection is destroyed.
+   * @defaultValue 10,000
+   */
+  readonly closeTimeout?: number | undefined;
+  /**
+   * Pings a silent peer and gives up one that stays silent.
+   * @defaultValue off
+   */
+  readonly heartbeat?: HeartbeatOptions | undefined;
+  /**
+   * Whether every PING is answered with a PONG (RFC 6455 section 5.5.3). If false, the caller answers.
+   * @defaultValue true
+   */
+  readonly autoPong?: boolean | undefined;
+}
+
+/** When to ping, and when to give up. Both count only while the connection is being read. */
+export interface HeartbeatOptions {
+  /** Milliseconds of silence after which a PING is sent. */
+  readonly interval: number;
+  /** Milliseconds after that PING within which something has to arrive. */
+  readonly timeout: number;
+}
+
+/** Who may open a connection from a web page: see {@link AcceptOptions.origin}. */
+export type OriginPolicy =
+  | 'same-origin'
+  | readonly string[]
+  | ((origin: string, request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => boolean);
+
+/** Options of the server's end. */
+export interface AcceptOptions extends ConnectionOptions {
+  /**
+   * The subprotocols that the server speaks. The first of the client's that is among them is chosen; case matters.
+   * @defaultValue none
+   */
+  readonly protocols?: readonly string[] | undefined;
+  /**
+   * If true, the handshake is done and the raw socket returned, with `head` put back and no listeners on it.
+   * @defaultValue false
+   */
+  readonly detached?: boolean | undefined;
+  /** Further header fields of the 101 response. The handshake's own cannot be overridden. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /**
+   * Which origins a browser may connect from (RFC 6455 section 10.2): a list of origins, `'same-origin'` (the Origin's
+   * host and port are those of the Host header; its scheme is https where the socket is TLS), or a function. Others
+   * get 403. A request without an Origin, which does not come from a web page, is allowed.
+   * @defaultValue every origin
+   */
+  readonly origin?: OriginPolicy | undefined;
+}
+
+/** Options of the client's end, for an upgrade that the caller made with node:http. */
+export interface ConnectOptions extends ConnectionOptions {
+  /**
+   * The subprotocols that were asked for (the same that `requestHeaders` was given): the server's answer is checked
+   * against them.
+   * @defaultValue any answer is taken
+   */
+  readonly protocols?: readonly string[] | undefined;
+  /**
+   * If true, the handshake is checked and the raw socket returned, with `head` put back and no listeners on it.
+   * @defaultValue false
+   */
+  readonly detached?: boolean | undefined;
+}
+
+/** What a client asks for in its request: see `Watershed.requestHeaders`. */
+export interface RequestOptions {
+  /** The subprotocols to ask for, in order of preference. */
+  readonly protocols?: readonly string[] | undefined;
+  /** The value of the Origin header. */
+  readonly origin?: string | undefined;
+}
+
+/** {@link ConnectionOptions}, checked and complete. */
+export interface ResolvedConnectionOptions {
+  readonly maxPayload: number;
+  readonly maxFragments: number;
+  readonly highWaterMark: number;
+  readonly maxBufferedAmount: number;
+  readonly closeTimeout: number;
+  readonly heartbeat: HeartbeatOptions | undefined;
+  readonly autoPong: boolean;
+}
+
+export const defaultConnectionOptions: ResolvedConnectionOptions = {
+  maxPayload: 64 * 1024 * 1024,
+  maxFragments: 131_072,
+  highWaterMark: 64 * 1024,
+  maxBufferedAmount: Infinity,
+  closeTimeout: 10_000,
+  heartbeat: undefined,
+  autoPong: true,
+};
+
+/** The longest delay that a Node timer takes: a longer one would fire at once. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+type Check = (name: string, value: unknown) => void;
+
+const connectionChecks: Readonly<Record<keyof ConnectionOptions, Check>> = {
+  maxPayload: count(0),
+  maxFragments: count(1),
+  highWaterMark: count(0),
+  maxBufferedAmount: count(0),
+  closeTimeout: milliseconds(0),
+  heartbeat: checkHeartbeat,
+  autoPong: checkBoolean,
+};
+
+const acceptChecks: Readonly<Record<keyof AcceptOptions, Check>> = {
+  ...connectionChecks,
+  protocols: checkProtocols,
+  detached: checkBoolean,
+  headers: checkHeaders,
+  origin: checkOriginPolicy,
+};
+
+const connectChecks: Readonly<Record<keyof ConnectOptions, Check>> = {
+  ...connectionChecks,
+  protocols: checkRequestedProtocols,
+  detached: checkBoolean,
+};
+
+const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
+  protocols: checkRequestedProtocols,
+  origin: (name, value) => {
+    if (typeof value !== 'string') throw typeError(name, 'a string', value);
+    checkFieldValue(name, value);
+  },
+};
+
+/**
+ * Checks the options of a connection and fills in what is missing.
+ * @throws TypeError for a wrong type or an unknown name, RangeError for a value out of range.
+ */
+export function resolveConnectionOptions(
+  options: ConnectionOptions | undefined,
+  defaults: ResolvedConnectionOptions = defaultConnectionOptions,
+): ResolvedConnectionOptions {
+  if (options === undefined) return defaults;
+  checkOptions('options', options, connectionChecks);
+  return fillIn(options, defaults);
+}
+
+/** As {@link resolveConnectionOptions}, for the options of `accept`. */
+export function resolveAcceptOptions(
+  options: AcceptOptions,
+  defaults: ResolvedConnectionOptions,
+): ResolvedConnectionOptions {
+  checkOptions('options', options, acceptChecks);
+  return fillIn(options, defaults);
+}
+
+/** As {@link resolveConnectionOptions}, for the options of `connect`. */
+export function resolveConnectOptions(
+  options: ConnectOptions,
+  defaults: ResolvedConnectionOptions,
+): ResolvedConnectionOptions {
+  checkOptions('options', options, connectChecks);
+  return fillIn(options, defaults);
+}
+
+/** Checks the options of `requestHeaders`. */
+export function checkRequestOptions(options: RequestOptions): void {
+  checkOptions('options', options, requestChecks);
+}
+
+/**
+ * Whether a string is a token (RFC 9110 section 5.6.2): what subprotocols, extensions and their parameters are made of.
+ */
+export function isToken(value: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value);
+}
+
+/** @throws RangeError when a header field's value cannot stand in a header (RFC 9110 section 5.5). */
+export function checkFieldValue(name: string, value: string): void {
+  // A line break would end the field, and the rest would be read as another one.
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+    throw new RangeError(
+      `${name} must be a header field's value, without control characters or characters above U+00FF ` +
+        `(RFC 9110 section 5.5), but is ${show(value)}`,
+    );
+  }
+}
+
+/** The TypeError for a value of the wrong type: it names the field, the rule and the value. */
+export function typeError(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`${name} must be ${expected}, but is ${show(value)}`);
+}
+
+function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionOptions): ResolvedConnectionOptions {
+  return {
+    maxPayload: options.maxPayload ?? defaults.maxPayload,
+    maxFragments: options.maxFragments ?? defaults.maxFragments,
+    highWaterMark: options.highWaterMark ?? defaults.highWaterMark,
+    maxBufferedAmount: options.maxBufferedAmount ?? defaults.maxBufferedAmount,
+    closeTimeout: options.closeTimeout ?? defaults.closeTimeout,
+    heartbeat: options.heartbeat ?? defaults.heartbeat,
+    autoPong: options.autoPong ?? defaults.autoPong,
+  };
+}
+
+function checkOptions(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
+  if (typeof options !== 'object' || options === null) throw typeError(what, 'an object', options);
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) {
+      throw new TypeError(
+        `${what}.${name} is not an option: did you mean ${nearest(name, Object.keys(checks))}?`,
+      );
+    }
+    // An option that is undefined is one that was not given.
+    if (value !== undefined) checks[name]?.(`${what}.${name}`, value);
+  }
+}
+
+function count(minimum: number): Check {
+  return (name, value) => {
+    if (typeof value !== 'number') throw typeError(name, 'a number', value);
+    if (value !== Infinity && (!Number.isSafeInteger(value) || value < minimum)) {
+      throw new RangeError(
+        `${name} must be a whole number from ${String(minimum)} on, or Infinity, but is ${show(value)}`,
+      );
+    }
+  };
+}
+
+function milliseconds(minimum: number): Check {
+  return (name, value) => {
+    if (typeof value !== 'number') throw typeError(name, 'a number of milliseconds', value);
+    if (!Number.isInteger(value) || value < minimum || value > MAX_DELAY) {
+      throw new RangeError(
+        `${name} must be a whole number of milliseconds from ${String(minimum)} to ${String(MAX_DELAY)}, ` +
+          `but is ${show(value)}`,
+      );
+    }
+  };
+}
+
+function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw typeError(name, 'true or false', value);
+}
+
+const heartbeatChecks: Readonly<Record<string, Check>> = { interval: milliseconds(1), timeout: milliseconds(1) };
+
+function checkHeartbeat(name: string, value: unknown): void {
+  checkOptions(name, value, heartbeatChecks);
+  for (const [field, check] of Object.entries(heartbeatChecks)) {
+    check(`${name}.${field}`, (value as Record<string, unknown>)[field]);
+  }
+}
+
+function checkProtocols(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw typeError(name, 'an array of strings', value);
+  for (const [index, protocol] of (value as unknown[]).entries()) {
+    const element = `${name}[${String(index)}]`;
+    if (typeof protocol !== 'string') throw typeError(element, 'a string', protocol);
+    if (!isToken(protocol)) {
+      throw new RangeError(
+        `${element} must be a token, without spaces or separators (RFC 6455 section 4.1), but is ${show(protocol)}`,
+      );
+    }
+  }
+}
+
+function checkRequestedProtocols(name: string, value: unknown): void {
+  checkProtocols(name, value);
+  const protocols = value as readonly string[];
+  const repeated = protocols.find((protocol, index) => protocols.indexOf(protocol) !== index);
+  if (repeated !== undefined) {
+    throw new RangeError(`${name} must not name a subprotocol twice (RFC 6455 section 4.1), but has ${show(repeated)} twice`);
+  }
+}
+
+function checkHeaders(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw typeError(name, 'an object', value);
+  for (const [field, fieldValue] of Object.entries(value)) {
+    if (!isToken(field)) {
+      throw new RangeError(`${name} must have tokens as names (RFC 9110 section 5.1), but one is ${show(field)}`);
+    }
+    for (const line of (Array.isArray(fieldValue) ? fieldValue : [fieldValue]) as unknown[]) {
+      if (typeof line !== 'string') throw typeError(`${name}[${show(field)}]`, 'a string or an array of strings', line);
+      checkFieldValue(`${name}[${show(field)}]`, line);
+    }
+  }
+}
+
+function checkOriginPolicy(name: string, value: unknown): void {
+  if (value === 'same-origin' || typeof value === 'function') return;
+  if (Array.isArray(value) && value.every((origin) => typeof origin === 'string')) return;
+  throw typeError(name, "'same-origin', an array of origins or a function", value);
+}
+
+/** A value as an error message shows it: short, and never throwing. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'bigint') return `${value.toString()}n`;
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return String(value);
+}
+
+/** The known name with the smallest edit distance. */
+function nearest(name: string, known: readonly string[]): string {
+  let best = '';
+  let bestDistance = Infinity;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
