@@ -1,0 +1,93 @@
+// The lint rules: typescript-eslint's strict ones, and which part of src/ may import which (CONTRIBUTING.md, "Where
+// things belong"). A wrong import fails the lint.
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const shared = String.raw`\.\./(errors|options)\.js`;
+const builtin = String.raw`node:[\w/]+`;
+const sibling = String.raw`\./[\w-]+\.js`;
+const enginesOf = (from) => String.raw`${from}/(connection|handshake|protocol)/[\w-]+\.js`;
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/', 'site/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+  },
+  {
+    // Plain JavaScript is checked by tsc too, and tsc knows which globals there are.
+    files: ['**/*.js'],
+    rules: { 'no-undef': 'off' },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
+      // An import inside an expression would get around the rules below.
+      'no-restricted-syntax': ['error', { selector: 'ImportExpression', message: 'src/ imports statically.' }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+    },
+  },
+
+  room({
+    files: ['src/errors.ts', 'src/options.ts'],
+    imports: [],
+    message: 'errors.ts and options.ts import nothing.',
+  }),
+  room({
+    files: ['src/protocol/**/*.ts'],
+    imports: [sibling, shared, 'node:(buffer|crypto|zlib)'],
+    message: 'protocol/ is pure: it imports its own files, errors, options, node:buffer, node:crypto and node:zlib.',
+  }),
+  {
+    files: ['src/protocol/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'process'].map((name) => ({
+          name,
+          message: 'protocol/ knows no timer and no process.',
+        })),
+      ],
+    },
+  },
+  room({
+    files: ['src/handshake/**/*.ts'],
+    imports: [sibling, shared, builtin, String.raw`\.\./protocol/[\w-]+\.js`],
+    message: 'handshake/ imports its own files, protocol/, errors, options and node: modules.',
+  }),
+  room({
+    files: ['src/connection/**/*.ts'],
+    imports: [sibling, shared, builtin, String.raw`\.\./protocol/[\w-]+\.js`],
+    message: 'connection/ imports its own files, protocol/, errors, options and node: modules.',
+  }),
+  room({
+    files: ['src/websocket/**/*.ts'],
+    imports: [sibling, shared, builtin, enginesOf(String.raw`\.\.`)],
+    typesOf: String.raw`\.\./watershed(-connection)?\.js`,
+    message: 'websocket/ imports its own files, the engine, and nothing of the classic face but types.',
+  }),
+  room({
+    files: ['src/watershed.ts', 'src/watershed-connection.ts'],
+    imports: [String.raw`\./(errors|options|watershed|watershed-connection)\.js`, builtin, enginesOf(String.raw`\.`)],
+    typesOf: String.raw`\./websocket/[\w-]+\.js`,
+    message: 'The classic face imports the engine, and nothing of websocket/ but types.',
+  }),
+  room({
+    files: ['src/index.ts'],
+    imports: [sibling, String.raw`\./websocket/[\w-]+\.js`, enginesOf(String.raw`\.`)],
+    message: 'index.ts exports what is in src/.',
+  }),
+);
+
+/** What the files of one part of src/ may import (`imports`) and import as types alone (`typesOf`): nothing else. */
+function room({ files, imports, typesOf, message }) {
+  const allowed = typesOf === undefined ? imports : [...imports, typesOf];
+  const patterns = [{ regex: `^(?!(${allowed.join('|')})$)`, message }];
+  if (typesOf !== undefined) patterns.push({ regex: `^${typesOf}$`, allowTypeImports: true, message });
+  return { files, rules: { 'no-restricted-imports': ['error', { patterns }] } };
+}
