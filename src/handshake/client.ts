@@ -1,0 +1,118 @@
+/**
+ * The client's end of the opening handshake (RFC 6455 section 4.1): what a request has to carry, and whether a response
+ * answers it. It sends nothing: node:http, or whatever made the request, does.
+ */
+
+import { HandshakeError, type WatershedErrorCode } from '../errors.js';
+import { checkRequestOptions, type ConnectOptions, isToken, type RequestOptions, typeError } from '../options.js';
+import { parseExtensions } from './extensions.js';
+import { fieldValue, hasToken, type HeaderFields } from './fields.js';
+import { acceptValue, isKey } from './key.js';
+
+/** The parts of a response that are judged. */
+export interface HandshakeResponse {
+  readonly statusCode?: number | undefined;
+  readonly headers: HeaderFields;
+}
+
+/** What a response has agreed to. */
+export interface EstablishedHandshake {
+  /** The subprotocol that the server chose, if any. */
+  readonly subprotocol: string | undefined;
+  /** The value of the response's Sec-WebSocket-Extensions, or the empty string when no extension was agreed to. */
+  readonly extensions: string;
+}
+
+/**
+ * The header fields of a request that opens a WebSocket connection, to be given to `http.request`.
+ * @param key A fresh one for each request, from `generateKey`.
+ * @throws TypeError for an argument of a wrong type, RangeError for one that cannot stand in the header.
+ */
+export function requestHeaders(key: string, options: RequestOptions = {}): Record<string, string> {
+  checkKeyType(key);
+  if (!isKey(key)) {
+    throw new RangeError('key must be the base64 of 16 bytes (RFC 6455 section 4.1), as generateKey gives it');
+  }
+  checkRequestOptions(options);
+  const { protocols = [], origin } = options;
+  return {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': key,
+    ...(protocols.length > 0 && { 'Sec-WebSocket-Protocol': protocols.join(', ') }),
+    ...(origin !== undefined && { Origin: origin }),
+  };
+}
+
+/**
+ * Checks a server's answer to the request that carried `key`.
+ * @throws HandshakeError with the response's status and header fields, TypeError when the key is not a string.
+ */
+export function checkResponse(
+  response: HandshakeResponse,
+  key: string,
+  options: Pick<ConnectOptions, 'protocols'> = {},
+): EstablishedHandshake {
+  checkKeyType(key);
+  const { statusCode, headers } = response;
+  if (statusCode !== 101) throw refusal(response, 'Invalid Upgrade status code');
+  if (!hasToken(fieldValue(headers, 'connection'), 'upgrade')) throw refusal(response, 'Missing Connection Header');
+  if (!hasToken(fieldValue(headers, 'upgrade'), 'websocket')) throw refusal(response, 'Missing Upgrade Header');
+  if (fieldValue(headers, 'sec-websocket-accept') !== acceptValue(key)) {
+    throw refusal(response, 'Missing Sec-WebSocket-Accept Header');
+  }
+  const version = fieldValue(headers, 'sec-websocket-version');
+  if (version !== undefined && version !== '13') {
+    throw refusal(response, 'Unsupported Sec-WebSocket-Version', 'WATERSHED_UNSUPPORTED_VERSION');
+  }
+  return {
+    subprotocol: checkSubprotocol(response, options.protocols),
+    extensions: checkExtensions(response),
+  };
+}
+
+/** A server may choose none. What it may not do is choose one that was not asked for (RFC 6455 section 4.1). */
+function checkSubprotocol(response: HandshakeResponse, protocols: readonly string[] | undefined): string | undefined {
+  const subprotocol = fieldValue(response.headers, 'sec-websocket-protocol');
+  if (subprotocol === undefined) return undefined;
+  if (!isToken(subprotocol)) {
+    throw refusal(response, 'RFC 6455 section 4.2.2: Sec-WebSocket-Protocol is a single token in a response');
+  }
+  if (protocols !== undefined && !protocols.includes(subprotocol)) {
+    throw refusal(
+      response,
+      `RFC 6455 section 4.1: the server chose the subprotocol ${subprotocol}, which was not asked for`,
+      'WATERSHED_SUBPROTOCOL_MISMATCH',
+    );
+  }
+  return subprotocol;
+}
+
+/** No extension is ever asked for, so none may be in the answer (RFC 6455 section 4.1). */
+function checkExtensions(response: HandshakeResponse): string {
+  const value = fieldValue(response.headers, 'sec-websocket-extensions');
+  if (value === undefined) return '';
+  const extensions = parseExtensions(value);
+  if (extensions === undefined) {
+    throw refusal(response, 'RFC 6455 section 9.1: Sec-WebSocket-Extensions is a list of extensions, this one is malformed');
+  }
+  const names = extensions.map(({ name }) => name).join(', ');
+  throw refusal(
+    response,
+    `RFC 6455 section 4.1: the server uses an extension that was not asked for (${names})`,
+    'WATERSHED_EXTENSION_MISMATCH',
+  );
+}
+
+function checkKeyType(key: unknown): void {
+  if (typeof key !== 'string') throw typeError('key', 'a string', key);
+}
+
+function refusal(
+  { statusCode = 0, headers }: HandshakeResponse,
+  message: string,
+  code: WatershedErrorCode = 'WATERSHED_INVALID_RESPONSE',
+): HandshakeError {
+  return new HandshakeError(code, statusCode, message, headers);
+}
