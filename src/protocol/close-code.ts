@@ -3,6 +3,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
+import { typeError } from '../options.js';
 import { EMPTY, MAX_CONTROL_PAYLOAD } from './frame.js';
 
 /** The status codes that this library sends by itself, or gives a name to (RFC 6455 section 7.4.1). */
@@ -24,6 +25,7 @@ export const CloseCode = {
  * assigned (section 7.4.2).
  */
 export function isValidCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
@@ -70,9 +72,9 @@ export function parseClosePayload(payload: Buffer): CloseFrame | ProtocolError {
  * @throws TypeError, RangeError when the code or the reason must not be sent.
  */
 export function encodeClosePayload(code: number | undefined, reason: string): Buffer {
-  if (typeof reason !== 'string') throw new TypeError(`reason must be a string, but is of type ${typeof reason}`);
+  if (typeof reason !== 'string') throw typeError('reason', 'a string', reason);
   if (code === undefined) return EMPTY;
-  if (typeof code !== 'number') throw new TypeError(`code must be a number, but is of type ${typeof code}`);
+  if (typeof code !== 'number') throw typeError('code', 'a number', code);
   if (!isValidCloseCode(code)) {
     throw new RangeError(
       'code must be a close code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999 ' +
