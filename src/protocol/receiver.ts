@@ -193,8 +193,7 @@ export class Receiver {
     }
 
     if (opcode < Opcode.CLOSE) {
-      const messageOpcode = opcode === Opcode.CONTINUATION ? this.#messageOpcode : opcode;
-      const limit = messageOpcode === Opcode.TEXT ? this.#maxText : this.#maxBinary;
+      const limit = this.#limit(opcode === Opcode.CONTINUATION ? this.#messageOpcode : opcode);
       if (this.#messageLength + length > limit) return this.#failMessageLength(this.#messageLength + length, limit);
       if (this.#fragments >= this.#maxFragments) return this.#failFragments();
     }
@@ -287,11 +286,18 @@ export class Receiver {
     }
   }
 
+  /** The largest message of that opcode, in bytes. */
+  #limit(opcode: number): number {
+    return opcode === Opcode.TEXT ? this.#maxText : this.#maxBinary;
+  }
+
   /** Makes room for `needed` bytes of the message, doubling so that many small parts are not copied over and over. */
   #grow(needed: number): void {
-    let capacity = Math.max(needed, this.#message.length * 2);
-    if (this.#isFinal) capacity = Math.min(capacity, this.#messageLength + this.#payloadLength - this.#payloadRead);
-    const grown = Buffer.allocUnsafeSlow(capacity);
+    // Never more than the message can have: beyond what a buffer can hold the allocation would throw.
+    const most = this.#isFinal
+      ? this.#messageLength + this.#payloadLength - this.#payloadRead
+      : this.#limit(this.#messageOpcode);
+    const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.#message.length * 2), most));
     this.#message.copy(grown, 0, 0, this.#messageLength);
     this.#message = grown;
   }
