@@ -87,11 +87,11 @@ export class Receiver {
     }
     // A header that came in parts is put together by itself, so that the chunk need not be copied.
     const kept = this.#kept.length;
-    const header = Buffer.concat([this.#kept, chunk.subarray(0, MAX_HEADER_LENGTH)]);
+    this.#kept = Buffer.concat([this.#kept, chunk.subarray(0, MAX_HEADER_LENGTH)]);
+    const end = this.#readHeader(this.#kept, 0);
+    if (end === 0) return;
     this.#kept = EMPTY;
-    const end = this.#readHeader(header, 0);
-    if (end > 0) this.#parse(chunk, end - kept, false);
-    else if (!this.#isDone) this.#kept = header;
+    this.#parse(chunk, end - kept, false);
   }
 
   /** Reports nothing more, from the next frame on, until `resume`. What is pushed meanwhile is kept. */
