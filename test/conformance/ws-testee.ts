@@ -1,0 +1,35 @@
+/** The echo endpoint made of ws: an independent implementation, by which the raw peer and the cases are judged. */
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { Testee } from './testee.js';
+
+const limits = { perMessageDeflate: false, maxFragments: 131_072, maxBufferedChunks: 1_048_576 };
+
+export const wsTestee: Testee = {
+  async listen() {
+    const server = new WebSocketServer({ ...limits, host: '127.0.0.1', port: 0 });
+    server.on('connection', echo);
+    await once(server, 'listening');
+    return {
+      port: (server.address() as AddressInfo).port,
+      async close() {
+        server.close();
+        await once(server, 'close');
+      },
+    };
+  },
+
+  connect(port) {
+    echo(new WebSocket(`ws://127.0.0.1:${String(port)}`, limits));
+  },
+};
+
+function echo(webSocket: WebSocket): void {
+  webSocket.on('message', (data, isBinary) => {
+    webSocket.send(data, { binary: isBinary });
+  });
+  // A connection that is failed emits 'error' before its end; the raw peer sees what was sent.
+  webSocket.on('error', () => undefined);
+}
