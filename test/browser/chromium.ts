@@ -1,0 +1,78 @@
+/**
+ * Finds and launches the Chromium that the browser tests drive. Knows nothing of what they test.
+ */
+import { accessSync, constants } from 'node:fs';
+import { chromium, type Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+
+const USUAL_PATHS = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+// No request of the browser's own, so that what a test sees is what its page did.
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/**
+ * Like vitest's `describe`, with a browser that is launched before the tests and closed after them. Where there is no
+ * Chromium, one test stands in: it fails if `CI` is set, and otherwise says in a line that this part did not run.
+ */
+export function describeInChromium(name: string, tests: (browser: () => Browser) => void): void {
+  const executablePath = findChromium();
+  if (executablePath === undefined) {
+    it(`${name}: needs Chromium`, () => {
+      const message = `Not run: ${name}. No Chromium was found; CHROMIUM_PATH can name one.`;
+      if (isContinuousIntegration()) throw new Error(message);
+      console.warn(message);
+    });
+    return;
+  }
+  describe(name, () => {
+    let browser: Browser | undefined;
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+    });
+    afterAll(async () => {
+      await browser?.close();
+    });
+    tests(() => {
+      if (browser === undefined) throw new Error('The browser is launched before the tests, not while they are listed.');
+      return browser;
+    });
+  });
+}
+
+/** The one that `CHROMIUM_PATH` names, else the first of the usual ones that can be run. */
+function findChromium(): string | undefined {
+  const named = process.env['CHROMIUM_PATH'];
+  // A name that leads nowhere is a mistake, which another browser in its place would hide: launching it fails.
+  if (named !== undefined && named !== '') return named;
+  return USUAL_PATHS.find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isContinuousIntegration(): boolean {
+  const value = process.env['CI'] ?? '';
+  return value !== '' && value !== 'false' && value !== '0';
+}
