@@ -25,6 +25,7 @@ describe('the lint rule on imports', () => {
     ['src/watershed.ts', './handshake/accept.js'],
     ['src/watershed.ts', './connection/connection.js'],
     ['src/watershed-connection.ts', './connection/connection.js'],
+    ['src/watershed-connection.ts', './message-iterator.js'],
     ['src/watershed-connection.ts', 'node:events'],
     ['src/websocket/web-socket.ts', '../connection/connection.js'],
     ['src/connection/connection.ts', '../protocol/receiver.js'],
