@@ -1,0 +1,83 @@
+/**
+ * Writes down what a receiver reports, in order.
+ */
+import type { ProtocolError } from '../../src/errors.js';
+import type { CloseFrame } from '../../src/protocol/close-code.js';
+import { Receiver, type ReceiverHandler, type ReceiverOptions } from '../../src/protocol/receiver.js';
+
+export type ReceivedEvent =
+  | readonly ['text', string]
+  | readonly ['binary' | 'ping' | 'pong', Buffer]
+  | readonly ['close', CloseFrame]
+  | readonly ['error', ProtocolError];
+
+export class Recorder implements ReceiverHandler {
+  readonly events: ReceivedEvent[] = [];
+  readonly #onEvent: () => void;
+
+  /** `onEvent` runs inside the receiver's call, after the event was written down. */
+  constructor(onEvent: () => void = () => undefined) {
+    this.#onEvent = onEvent;
+  }
+
+  onText(text: string): void {
+    this.#record(['text', text]);
+  }
+
+  onBinary(data: Buffer): void {
+    this.#record(['binary', data]);
+  }
+
+  onPing(payload: Buffer): void {
+    this.#record(['ping', payload]);
+  }
+
+  onPong(payload: Buffer): void {
+    this.#record(['pong', payload]);
+  }
+
+  onClose(frame: CloseFrame): void {
+    this.#record(['close', frame]);
+  }
+
+  onProtocolError(error: ProtocolError): void {
+    this.#record(['error', error]);
+  }
+
+  /** The one error that was reported, with nothing after it. */
+  get error(): ProtocolError {
+    const last = this.events.at(-1);
+    if (last?.[0] !== 'error') throw new Error('no error was reported last');
+    return last[1];
+  }
+
+  #record(event: ReceivedEvent): void {
+    this.events.push(event);
+    this.#onEvent();
+  }
+}
+
+const LIMITS = { maxPayload: 64 * 1024 * 1024, maxFragments: 131_072 };
+
+/** A new receiver and its recorder. */
+export function recordedReceiver(options: Partial<ReceiverOptions> = {}): { receiver: Receiver; recorder: Recorder } {
+  const recorder = new Recorder();
+  return { receiver: new Receiver(recorder, { isServer: true, ...LIMITS, ...options }), recorder };
+}
+
+/** What a new receiver reports of these chunks. */
+export function receive(chunks: readonly Buffer[], options: Partial<ReceiverOptions> = {}): ReceivedEvent[] {
+  const { receiver, recorder } = recordedReceiver(options);
+  for (const chunk of chunks) receiver.push(chunk);
+  return recorder.events;
+}
+
+/** Events as strings: quick to compare by the thousand. */
+export function render(events: readonly ReceivedEvent[]): string[] {
+  return events.map(([name, value]) => {
+    if (typeof value === 'string') return `${name} ${value}`;
+    if (Buffer.isBuffer(value)) return `${name} ${value.toString('latin1')}`;
+    if (value instanceof Error) return `${name} ${value.code} ${String(value.closeCode)} ${value.message}`;
+    return `${name} ${String(value.code)} ${value.reason}`;
+  });
+}
