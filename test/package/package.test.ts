@@ -7,6 +7,7 @@ import { join, relative, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultConnectionOptions } from '../../src/options.js';
 import { PackedProject, repository, run, tool } from './packed-project.js';
 
 // Compilers and npm on a busy machine; the whole file takes some 20 seconds on a quiet one.
@@ -175,6 +176,12 @@ test('a message goes there and back', async () => {
     const programs = [...readme.matchAll(/^```js\n(\/\/ (\S+)\n[\s\S]*?)^```$/gm)];
     return new Map(programs.map(([, text = '', name = '']) => [name, text]));
   }
+
+  it('lists every option of a connection', async () => {
+    const readme = await readFile(join(repository, 'README.md'), 'utf8');
+    const named = [...readme.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    expect(named).toEqual(expect.arrayContaining(Object.keys(defaultConnectionOptions)));
+  });
 
   it('names the file of every program', async () => {
     const readme = await readFile(join(repository, 'README.md'), 'utf8');
