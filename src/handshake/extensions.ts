@@ -93,12 +93,13 @@ class Scanner {
   /** What is left of a quoted string after its first quote. Without the quoted pairs it has to be a token. */
   takeQuotedToken(): string | undefined {
     let value = '';
-    while (!this.isAtEnd() && this.#text[this.#position] !== '"') {
+    while (this.#text[this.#position] !== '"') {
       if (this.#text[this.#position] === '\\') this.#position++;
-      value += this.#text[this.#position] ?? '';
+      const character = this.#text[this.#position];
+      if (character === undefined) return undefined;
+      value += character;
       this.#position++;
     }
-    if (this.#text[this.#position] !== '"') return undefined;
     this.#position++;
     this.#skipWhitespace();
     return isToken(value) ? value : undefined;
