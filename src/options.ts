@@ -107,6 +107,34 @@ export interface RequestOptions {
   readonly origin?: string | undefined;
 }
 
+/** How `Watershed.closeAll` closes. */
+export interface CloseAllOptions {
+  /**
+   * The close code (RFC 6455 section 7.4).
+   * @defaultValue 1001, going away
+   */
+  readonly code?: number | undefined;
+  /**
+   * The reason, at most 123 bytes of UTF-8.
+   * @defaultValue empty
+   */
+  readonly reason?: string | undefined;
+  /**
+   * Milliseconds after which the connections that are still there are destroyed.
+   * @defaultValue the `closeTimeout` of the instance
+   */
+  readonly timeout?: number | undefined;
+}
+
+/** How `Watershed.broadcast` sends. */
+export interface BroadcastOptions {
+  /**
+   * `'slow'` leaves out the connections whose `bufferedAmount` is above their `highWaterMark`.
+   * @defaultValue none is left out
+   */
+  readonly skip?: 'slow' | undefined;
+}
+
 /** {@link ConnectionOptions}, checked and complete. */
 export interface ResolvedConnectionOptions {
   readonly maxPayload: number;
@@ -165,6 +193,23 @@ const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
   },
 };
 
+const closeAllChecks: Readonly<Record<keyof CloseAllOptions, Check>> = {
+  // The code and the reason are checked where every CLOSE is made.
+  code: (name, value) => {
+    if (typeof value !== 'number') throw typeError(name, 'a number', value);
+  },
+  reason: (name, value) => {
+    if (typeof value !== 'string') throw typeError(name, 'a string', value);
+  },
+  timeout: milliseconds(0),
+};
+
+const broadcastChecks: Readonly<Record<keyof BroadcastOptions, Check>> = {
+  skip: (name, value) => {
+    if (value !== 'slow') throw typeError(name, "'slow'", value);
+  },
+};
+
 /**
  * Checks the options of a connection and fills in what is missing.
  * @throws TypeError for a wrong type or an unknown name, RangeError for a value out of range.
@@ -199,6 +244,16 @@ export function resolveConnectOptions(
 /** Checks the options of `requestHeaders`. */
 export function checkRequestOptions(options: RequestOptions): void {
   checkOptions('options', options, requestChecks);
+}
+
+/** Checks the options of `closeAll`. */
+export function checkCloseAllOptions(options: CloseAllOptions): void {
+  checkOptions('options', options, closeAllChecks);
+}
+
+/** Checks the options of `broadcast`. */
+export function checkBroadcastOptions(options: BroadcastOptions): void {
+  checkOptions('options', options, broadcastChecks);
 }
 
 /**

@@ -1,0 +1,239 @@
+/**
+ * Puts frames together and writes them to the transport: all frames of a tick in one buffer, with one write. That is
+ * worth more than everything else (64 messages of 32 bytes take 12 to 15 times less CPU than with a write for each).
+ * It counts what is buffered and calls the senders back; it knows no ready state and no order but that of its calls.
+ */
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
+import type { Sender } from '../protocol/sender.js';
+import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
+
+/** Called once: without an error when the transport took the message, with one when it did not go out. */
+export type SendCallback = (error?: Error) => void;
+
+/** Larger payloads are not copied into the batch but handed to the transport as they are, in one writev with it. */
+const COPY_LIMIT = 16 * 1024;
+
+/** A write that has not called back. */
+interface PendingWrite {
+  /** The payload bytes in it that `bufferedAmount` counts. */
+  readonly bytes: number;
+  readonly callbacks: readonly SendCallback[];
+}
+
+const NO_CALLBACKS: readonly SendCallback[] = [];
+
+/** The writers that have something to write at the end of this tick. */
+let scheduled: FrameWriter[] = [];
+
+function flushScheduled(): void {
+  const writers = scheduled;
+  scheduled = [];
+  for (const writer of writers) writer.flushScheduled();
+}
+
+export class FrameWriter {
+  readonly #socket: Duplex;
+  readonly #sender: Sender;
+  /** Told that a write has called back, with the callbacks that are due. */
+  readonly #onWritten: (callbacks: readonly SendCallback[]) => void;
+  /** A net.Socket (TLS included) has finished with a buffer when it says so; another Duplex may keep what it got. */
+  readonly #isNetSocket: boolean;
+
+  #batch: Buffer | undefined;
+  #batchEnd = 0;
+  #batchBytes = 0;
+  #batchCallbacks: SendCallback[] | undefined;
+
+  #isHeld = false;
+  #isScheduled = false;
+  #bufferedAmount = 0;
+  #writes: PendingWrite[] = [];
+
+  constructor(socket: Duplex, sender: Sender, onWritten: (callbacks: readonly SendCallback[]) => void) {
+    this.#socket = socket;
+    this.#sender = sender;
+    this.#onWritten = onWritten;
+    this.#isNetSocket = socket instanceof Socket;
+  }
+
+  /** The payload bytes of messages whose write has not called back. */
+  get bufferedAmount(): number {
+    return this.#bufferedAmount;
+  }
+
+  /** Whether the transport asks to wait before more is written. */
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Adds a text message. */
+  text(text: string, callback: SendCallback | undefined): void {
+    const room = this.#sender.maxTextFrameLength(text);
+    if (room > MAX_BATCH) {
+      this.#largeText(text, callback);
+      return;
+    }
+    const batch = this.#reserve(room);
+    this.#batchEnd = this.#sender.writeText(batch, this.#batchEnd, text);
+    this.#count(this.#sender.textLength, callback);
+  }
+
+  /** Adds a binary message. Above the copy limit a server's writer refers to the bytes until the write calls back. */
+  binary(data: Uint8Array, callback: SendCallback | undefined): void {
+    if (data.length > COPY_LIMIT) {
+      this.#largeBinary(data, callback);
+      return;
+    }
+    const batch = this.#reserve(this.#sender.frameLength(data.length));
+    this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, Opcode.BINARY, data);
+    this.#count(data.length, callback);
+  }
+
+  /** Adds a control frame, which `bufferedAmount` does not count. */
+  control(opcode: Opcode, payload: Uint8Array): void {
+    const batch = this.#reserve(this.#sender.frameLength(payload.length));
+    this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, opcode, payload);
+  }
+
+  /** Adds a frame that is encoded already, and that nobody will change. */
+  encoded(frame: Buffer, payloadLength: number): void {
+    if (frame.length > COPY_LIMIT) {
+      this.#writeBehindBatch(frame, payloadLength, undefined);
+      return;
+    }
+    const batch = this.#reserve(frame.length);
+    batch.set(frame, this.#batchEnd);
+    this.#batchEnd += frame.length;
+    this.#count(payloadLength, undefined);
+  }
+
+  /** From here to `release` nothing is flushed: the caller is in the middle of a chunk and will add more. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Writes what was added since `hold`. */
+  release(): void {
+    this.#isHeld = false;
+    this.flush();
+  }
+
+  /** Writes everything that was added, now. */
+  flush(): void {
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    const length = this.#batchEnd;
+    const bytes = this.#batchBytes;
+    const callbacks = this.#batchCallbacks ?? NO_CALLBACKS;
+    this.#batch = undefined;
+    this.#batchEnd = 0;
+    this.#batchBytes = 0;
+    this.#batchCallbacks = undefined;
+
+    if (this.#isNetSocket && this.#isSocketEmpty() && this.#socket.writableCorked === 0) {
+      this.#write(batch.subarray(0, length), bytes, callbacks);
+      // If the kernel took it all the buffer is free; if not, it is the socket's now.
+      if (this.#isSocketEmpty()) releaseBuffer(batch);
+    } else {
+      // It will wait in the socket, for how long nobody knows: exactly what there is, and no more.
+      this.#write(Buffer.from(batch.subarray(0, length)), bytes, callbacks);
+      releaseBuffer(batch);
+    }
+  }
+
+  #isSocketEmpty(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  /** The scheduled flush at the end of a tick. */
+  flushScheduled(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
+  /** Forgets everything that did not go out, and returns the callbacks that are to be called with an error. */
+  abandon(): SendCallback[] {
+    const callbacks = this.#writes.flatMap((write) => write.callbacks);
+    if (this.#batchCallbacks !== undefined) callbacks.push(...this.#batchCallbacks);
+    if (this.#batch !== undefined) releaseBuffer(this.#batch);
+    this.#writes = [];
+    this.#batch = undefined;
+    this.#batchEnd = 0;
+    this.#batchBytes = 0;
+    this.#batchCallbacks = undefined;
+    return callbacks;
+  }
+
+  /** The batch, with at least that much room at `#batchEnd`; it is written at the end of the tick at the latest. */
+  #reserve(room: number): Buffer {
+    let batch = this.#batch;
+    if (batch !== undefined && batch.length - this.#batchEnd >= room) return batch;
+    if (batch !== undefined && this.#batchEnd + room > MAX_BATCH) {
+      this.flush();
+      batch = undefined;
+    }
+    const larger = acquireBuffer(this.#batchEnd + room);
+    if (batch !== undefined) {
+      batch.copy(larger, 0, 0, this.#batchEnd);
+      releaseBuffer(batch);
+    }
+    this.#batch = larger;
+    if (!this.#isHeld && !this.#isScheduled) this.#schedule();
+    return larger;
+  }
+
+  #schedule(): void {
+    this.#isScheduled = true;
+    if (scheduled.push(this) === 1) process.nextTick(flushScheduled);
+  }
+
+  #count(bytes: number, callback: SendCallback | undefined): void {
+    this.#bufferedAmount += bytes;
+    this.#batchBytes += bytes;
+    if (callback !== undefined) (this.#batchCallbacks ??= []).push(callback);
+  }
+
+  #largeText(text: string, callback: SendCallback | undefined): void {
+    const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(Buffer.byteLength(text)));
+    this.#sender.writeText(frame, 0, text);
+    this.#writeBehindBatch(frame, this.#sender.textLength, callback);
+  }
+
+  #largeBinary(data: Uint8Array, callback: SendCallback | undefined): void {
+    if (this.#sender.masks) {
+      const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(data.length));
+      this.#sender.writeFrame(frame, 0, Opcode.BINARY, data);
+      this.#writeBehindBatch(frame, data.length, callback);
+      return;
+    }
+    const batch = this.#reserve(MAX_HEADER_LENGTH);
+    this.#batchEnd = this.#sender.writeHeader(batch, this.#batchEnd, Opcode.BINARY, data.length);
+    this.#writeBehindBatch(data, data.length, callback);
+  }
+
+  /** The batch and then the chunk, in one writev. */
+  #writeBehindBatch(chunk: Uint8Array, bytes: number, callback: SendCallback | undefined): void {
+    this.#bufferedAmount += bytes;
+    this.#socket.cork();
+    this.flush();
+    this.#write(chunk, bytes, callback === undefined ? NO_CALLBACKS : [callback]);
+    this.#socket.uncork();
+  }
+
+  #write(chunk: Uint8Array, bytes: number, callbacks: readonly SendCallback[]): void {
+    this.#writes.push({ bytes, callbacks });
+    this.#socket.write(chunk, this.#onWrite);
+  }
+
+  /** One function for every write: writes call back in the order in which they were made. */
+  readonly #onWrite = (error?: Error | null): void => {
+    // A failed write destroys the transport, and `abandon` reports it with the reason. After that there is none left.
+    if (error) return;
+    const write = this.#writes.shift();
+    if (write === undefined) return;
+    this.#bufferedAmount -= write.bytes;
+    this.#onWritten(write.callbacks);
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * Work that has to be done in order though some of it takes time: inflating, deflating, reading a Blob. A connection
+ * has one such queue for each direction.
+ *
+ * While nothing takes time the queue is idle, and whoever uses it does the work directly, at no cost.
+ */
+
+/** Begins when everything before it is done; calls `done` when it is done itself, at once or later. */
+export type Work = (done: () => void) => void;
+
+interface Entry {
+  readonly work: Work;
+  readonly cancel: ((error: Error) => void) | undefined;
+}
+
+export class OrderedQueue {
+  readonly #onIdle: (() => void) | undefined;
+  /** The first entry is under way, the others wait. */
+  #entries: Entry[] = [];
+  #isAdvancing = false;
+
+  /** `onIdle` is called when everything is done. */
+  constructor(onIdle?: () => void) {
+    this.#onIdle = onIdle;
+  }
+
+  /** Whether nothing is under way and nothing waits: then work may be done without the queue. */
+  get isIdle(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** Adds work at the end. `cancel` is called instead if the queue is cancelled before the work is done. */
+  push(work: Work, cancel?: (error: Error) => void): void {
+    this.#entries.push({ work, cancel });
+    if (this.#entries.length === 1) this.#advance();
+  }
+
+  /** Drops everything. Work that is under way may still say that it is done, which then means nothing. */
+  cancel(error: Error): void {
+    const entries = this.#entries;
+    this.#entries = [];
+    for (const { cancel } of entries) cancel?.(error);
+  }
+
+  /** Begins the first entry, and goes on as long as entries are done at once: a loop, so that no stack grows. */
+  #advance(): void {
+    if (this.#isAdvancing) return;
+    this.#isAdvancing = true;
+    let entry: Entry | undefined;
+    while ((entry = this.#entries[0]) !== undefined) {
+      entry.work(this.#doneWith(entry));
+      if (this.#entries[0] === entry) break;
+    }
+    this.#isAdvancing = false;
+    if (entry === undefined) this.#onIdle?.();
+  }
+
+  #doneWith(entry: Entry): () => void {
+    return () => {
+      // Said twice, or after the queue was cancelled.
+      if (this.#entries[0] !== entry) return;
+      this.#entries.shift();
+      this.#advance();
+    };
+  }
+}

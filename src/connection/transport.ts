@@ -1,0 +1,101 @@
+/**
+ * The transport of a connection: a Duplex, told to end and heard to end. What differs between TCP, TLS, a Unix socket
+ * and a stream made by somebody else is settled here; it knows no frame and no state of the connection.
+ */
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** What a transport reports. None of it comes before the tick in which it was attached is over. */
+export interface TransportHandler {
+  onData(chunk: Buffer): void;
+  /** The peer has ended its half. */
+  onPeerEnd(): void;
+  /** The socket takes writes again. */
+  onWritable(): void;
+  /** Both halves have ended, or the transport is broken; `error` says why, if anything went wrong. */
+  onTransportClose(error: Error | undefined): void;
+}
+
+export class Transport {
+  readonly socket: Duplex;
+  readonly #handler: TransportHandler;
+
+  /** `head` is what was read from the socket already. */
+  constructor(socket: Duplex, head: Buffer, handler: TransportHandler) {
+    this.socket = socket;
+    this.#handler = handler;
+    // Listeners before anything else: an error of the socket must not find nobody listening.
+    socket.on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onClose);
+    socket.on('finish', this.#onFinish).on('drain', this.#onDrain);
+    if (socket instanceof Socket) {
+      socket.setNoDelay(true);
+      socket.setTimeout(0);
+    }
+    // Put back before there is a 'data' listener, so that it comes with the data, in a later tick.
+    if (head.length > 0) socket.unshift(head);
+    socket.on('data', this.#onData);
+  }
+
+  /** `address:port` of the peer; empty when the transport has none. */
+  get remote(): string {
+    return address(this.socket, 'remoteAddress', 'remotePort');
+  }
+
+  /** `address:port` of this end; empty when the transport has none. */
+  get local(): string {
+    return address(this.socket, 'localAddress', 'localPort');
+  }
+
+  /** Ends our half after what was written: TCP's half-close. Nothing else ends a transport in an orderly way. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Lets the socket go, without a word from it afterwards. */
+  destroy(): void {
+    const { socket } = this;
+    socket.off('error', this.#onError).off('end', this.#onEnd).off('close', this.#onClose);
+    socket.off('finish', this.#onFinish).off('drain', this.#onDrain).off('data', this.#onData);
+    socket.on('error', ignore);
+    socket.destroy();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#handler.onData(chunk);
+  };
+
+  readonly #onDrain = (): void => {
+    this.#handler.onWritable();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#handler.onPeerEnd();
+    this.#closeIfEnded();
+  };
+
+  readonly #onFinish = (): void => {
+    this.#closeIfEnded();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#handler.onTransportClose(error);
+  };
+
+  readonly #onClose = (): void => {
+    this.#handler.onTransportClose(undefined);
+  };
+
+  /** Not every Duplex closes by itself when both its halves have ended. */
+  #closeIfEnded(): void {
+    if (this.socket.readableEnded && this.socket.writableFinished) this.#handler.onTransportClose(undefined);
+  }
+}
+
+function address(socket: Duplex, address: 'remoteAddress' | 'localAddress', port: 'remotePort' | 'localPort'): string {
+  if (!(socket instanceof Socket) || socket[address] === undefined) return '';
+  return `${socket[address]}:${String(socket[port])}`;
+}
+
+function ignore(): void {
+  // What a socket that was let go still has to say does not concern anybody.
+}

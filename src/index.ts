@@ -1,0 +1,27 @@
+/**
+ * The public exports of the package.
+ */
+export { Watershed } from './watershed.js';
+export { WatershedConnection, type WatershedConnectionEvents } from './watershed-connection.js';
+export { HandshakeError, ProtocolError, WatershedError, type WatershedErrorCode } from './errors.js';
+export type {
+  AcceptOptions,
+  BroadcastOptions,
+  CloseAllOptions,
+  ConnectionOptions,
+  ConnectOptions,
+  HeartbeatOptions,
+  OriginPolicy,
+  RequestOptions,
+} from './options.js';
+export type { CloseAllResult } from './connection/connection-group.js';
+export type { ReadyState } from './connection/closing-handshake.js';
+export type {
+  ConnectionMessage,
+  EndMessage,
+  ErrorMessage,
+  FrameMessage,
+  StartMessage,
+} from './connection/diagnostics.js';
+export type { SendCallback } from './connection/frame-writer.js';
+export type { RejectOptions } from './handshake/reject.js';

@@ -1,0 +1,302 @@
+/**
+ * The classic face of a connection: an EventEmitter. It translates and holds no protocol.
+ */
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { WatershedError } from './errors.js';
+import { type Connection, type ConnectionEnd, type ConnectionListener, PauseReason } from './connection/connection.js';
+import { setConnectionOf } from './connection/connection-of.js';
+import type { SendCallback } from './connection/frame-writer.js';
+import type { ReadyState } from './connection/closing-handshake.js';
+import { MessageIterator } from './message-iterator.js';
+import { typeError } from './options.js';
+import { CloseCode } from './protocol/close-code.js';
+import { EMPTY } from './protocol/frame.js';
+
+/** The events of a {@link WatershedConnection}, with the arguments of their listeners. */
+export interface WatershedConnectionEvents {
+  /** A text message (RFC 6455 section 5.6). */
+  text: [text: string];
+  /** A binary message (RFC 6455 section 5.6). The buffer is the listener's. */
+  binary: [data: Buffer];
+  /** A PING, which the library has answered unless `autoPong` is false (RFC 6455 section 5.5.2). */
+  ping: [payload: Buffer];
+  /** A PONG, with the round-trip time in milliseconds if it answers a PING of ours (RFC 6455 section 5.5.3). */
+  pong: [payload: Buffer, roundTripTime: number | undefined];
+  /** `bufferedAmount` is 0 again after `send` returned false. */
+  drain: [];
+  /**
+   * The connection was failed, or its socket broke; at most once, and `'end'` follows. Emitted only when somebody
+   * listens: a peer's mistake cannot end the process.
+   */
+  error: [error: Error];
+  /** The peer went away, or was given up, without a CLOSE frame. `'end'` follows. */
+  connectionReset: [];
+  /**
+   * The connection is over: once, always, and last. The peer's close code comes as its name (`'NORMAL'`,
+   * `'GOING_AWAY'`, `'PROTOCOL_ERROR'`, `'UNACCEPTABLE'`, `'MALFORMED'`, `'POLICY_VIOLATION'`, `'TOO_BIG'`,
+   * `'MISSING_EXTENSION'`, `'UNEXPECTED_ERROR'`), any other as its decimal digits. Both arguments are null when no
+   * CLOSE came or it was empty; the reason is `''` when a code came without one.
+   */
+  end: [code: string | null, reason: string | null];
+}
+
+const closeCodeNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(CloseCode).map(([name, code]) => [code, name]),
+);
+
+/** Makes a face and the connection behind it. For `Watershed` alone: users call `accept` or `connect`. */
+export let makeConnection: (
+  create: (listener: ConnectionListener) => Connection,
+  negotiated: { readonly subprotocol: string | undefined; readonly extensions: string },
+) => WatershedConnection;
+
+/**
+ * One WebSocket connection, either end. `Watershed.accept` and `Watershed.connect` make it.
+ *
+ * Listeners are called synchronously, in the order of what happened, and never before the tick in which the connection
+ * was made is over. What a listener throws becomes an uncaught exception; the connection goes on.
+ */
+export class WatershedConnection extends EventEmitter<WatershedConnectionEvents> {
+  readonly #connection: Connection;
+  readonly #subprotocol: string | null;
+  readonly #extensions: string;
+  #iterator: MessageIterator | undefined;
+  #error: Error | undefined;
+  #hasEnded = false;
+
+  static {
+    makeConnection = (create, negotiated) => new WatershedConnection(create, negotiated);
+  }
+
+  private constructor(...[create, negotiated]: Parameters<typeof makeConnection>) {
+    super();
+    this.#subprotocol = negotiated.subprotocol ?? null;
+    this.#extensions = negotiated.extensions;
+    this.#connection = create({
+      onText: (text) => {
+        this.#iterator?.push(text);
+        this.emit('text', text);
+      },
+      onBinary: (data) => {
+        this.#iterator?.push(data);
+        this.emit('binary', data);
+      },
+      onPing: (payload) => this.emit('ping', payload),
+      onPong: (payload, roundTripTime) => this.emit('pong', payload, roundTripTime),
+      onDrain: () => this.emit('drain'),
+      onError: (error) => {
+        this.#error = error;
+        if (this.listenerCount('error') > 0) this.emit('error', error);
+      },
+      onReset: (reason) => {
+        this.#error = reason;
+        this.emit('connectionReset');
+      },
+      onEnd: (end) => {
+        this.#onEnd(end);
+      },
+    });
+    setConnectionOf(this, this.#connection);
+  }
+
+  /** A number that no other connection of the process has. */
+  get id(): number {
+    return this.#connection.id;
+  }
+
+  /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED, as the WHATWG interface has it. */
+  get readyState(): ReadyState {
+    return this.#connection.readyState;
+  }
+
+  /**
+   * The payload bytes that were given to `send` and that the socket has not taken yet: UTF-8 length, without headers
+   * and control frames. It never falls inside the call.
+   */
+  get bufferedAmount(): number {
+    return this.#connection.bufferedAmount;
+  }
+
+  /** The extensions in use, as the server's Sec-WebSocket-Extensions header names them; empty if there are none. */
+  get extensions(): string {
+    return this.#extensions;
+  }
+
+  /** `address:port` of the peer; empty when the socket has no address. */
+  get remote(): string {
+    return this.#connection.remote;
+  }
+
+  /** `address:port` of this end; empty when the socket has no address. */
+  get local(): string {
+    return this.#connection.local;
+  }
+
+  /** The socket below, to look at: reading from it or writing to it breaks the connection. */
+  get socket(): Duplex | undefined {
+    return this.#connection.socket;
+  }
+
+  /** @deprecated Use {@link id}. */
+  get _id(): number {
+    return this.id;
+  }
+
+  /** @deprecated Use {@link remote}. */
+  get _remote(): string {
+    return this.remote;
+  }
+
+  /** The subprotocol that was agreed on (RFC 6455 section 1.9); null if there is none. */
+  getProtocol(): string | null {
+    return this.#subprotocol;
+  }
+
+  /**
+   * Sends a message: a string as a text message, bytes as a binary one.
+   *
+   * A server's end refers to binary payloads above 16 KiB until the callback: leave the bytes alone until then. A
+   * connection that is no longer open sends nothing, returns false, and gives the callback an error.
+   *
+   * @param callback Called once: without an argument when the socket has taken the message, with an Error when it did
+   * not go out.
+   * @returns false when `bufferedAmount` has reached `highWaterMark`: wait for `'drain'` before sending more.
+   * @throws TypeError for anything but a string or bytes.
+   */
+  send(data: string | ArrayBufferView | ArrayBuffer, callback?: SendCallback): boolean {
+    if (callback !== undefined && typeof callback !== 'function') throw typeError('callback', 'a function', callback);
+    if (typeof data === 'string') return this.#connection.sendText(data, callback);
+    return this.#connection.sendBinary(toBytes('data', data), callback);
+  }
+
+  /**
+   * Sends a PING (RFC 6455 section 5.5.2). `'pong'` follows with the round-trip time. Does nothing once the connection
+   * is no longer open.
+   * @param nonce The payload, at most 125 bytes.
+   * @throws TypeError for anything but a string or bytes, RangeError for more than 125 bytes.
+   */
+  ping(nonce?: string | ArrayBufferView | ArrayBuffer): void {
+    this.#connection.ping(toControlPayload(nonce));
+  }
+
+  /**
+   * Sends a PONG (RFC 6455 section 5.5.3): an answer when `autoPong` is false, or an unsolicited one. Does nothing
+   * once the connection is no longer open.
+   * @param nonce The payload, at most 125 bytes.
+   * @throws TypeError for anything but a string or bytes, RangeError for more than 125 bytes.
+   */
+  pong(nonce?: string | ArrayBufferView | ArrayBuffer): void {
+    this.#connection.pong(toControlPayload(nonce));
+  }
+
+  /**
+   * Closes the connection (RFC 6455 section 7.1.2), after what was sent before. Messages that arrive until the peer's
+   * CLOSE are still delivered; then `'end'` follows. If the peer does not answer within `closeTimeout`, the connection
+   * is destroyed: `'connectionReset'`, then `'end'`. Does nothing if it is closing or closed already.
+   * @param code 1000 if left out. 1000 to 1003, 1007 to 1014 and 3000 to 4999 may be sent (RFC 6455 section 7.4).
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws TypeError, RangeError for a code or a reason that must not be sent.
+   */
+  end(reason?: string | null): void;
+  end(code: number, reason?: string): void;
+  end(codeOrReason?: number | string | null, reason?: string): void {
+    if (typeof codeOrReason === 'number') this.#connection.close(codeOrReason, reason ?? '');
+    else this.#connection.close(CloseCode.NORMAL, codeOrReason ?? '');
+  }
+
+  /**
+   * Destroys the socket, without a CLOSE frame. `'end'` is emitted before it returns, and the callbacks of messages
+   * that did not go out get an error. Does nothing after `'end'`.
+   */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  /** Stops reading: no event comes until `resume`, and the peer is slowed down. `head` is held back too. */
+  pause(): void {
+    this.#connection.pause(PauseReason.USER);
+  }
+
+  /** Goes on reading, in a later tick. */
+  resume(): void {
+    this.#connection.resume(PauseReason.USER);
+  }
+
+  /** Lets the connection keep the process alive, as it does by default. */
+  ref(): this {
+    return this.#callSocket('ref');
+  }
+
+  /** Lets the process end though the connection is open. */
+  unref(): this {
+    return this.#callSocket('unref');
+  }
+
+  /**
+   * The messages from now on, text as strings and binary as Buffers. The loop ends when the connection closes cleanly
+   * and throws the error otherwise; leaving it ends the connection. While it is slow, up to `highWaterMark` bytes are
+   * buffered, then the socket is paused.
+   * @throws WatershedError when it is called a second time.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer, undefined> {
+    if (this.#iterator !== undefined) {
+      throw new WatershedError('WATERSHED_ALREADY_ITERATED', 'The messages of this connection are being iterated already');
+    }
+    const connection = this.#connection;
+    this.#iterator = new MessageIterator({
+      highWaterMark: connection.options.highWaterMark,
+      pause: () => {
+        connection.pause(PauseReason.ITERATOR);
+      },
+      resume: () => {
+        connection.resume(PauseReason.ITERATOR);
+      },
+      end: () => {
+        this.end();
+      },
+    });
+    if (this.#hasEnded) this.#iterator.finish(this.#error);
+    return this.#iterator;
+  }
+
+  /** Ends the connection and waits for `'end'`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#hasEnded) return;
+    const ended = new Promise<void>((resolve) => {
+      this.once('end', () => {
+        resolve();
+      });
+    });
+    this.end();
+    await ended;
+  }
+
+  #onEnd({ close, wasClean }: ConnectionEnd): void {
+    this.#hasEnded = true;
+    this.#iterator?.finish(wasClean ? undefined : this.#error);
+    const code = close?.code;
+    if (code === undefined) this.emit('end', null, null);
+    else this.emit('end', closeCodeNames.get(code) ?? String(code), close?.reason ?? '');
+  }
+
+  #callSocket(method: 'ref' | 'unref'): this {
+    // Only sockets that the event loop knows have these.
+    const socket = this.#connection.socket as Partial<Record<'ref' | 'unref', () => void>> | undefined;
+    socket?.[method]?.();
+    return this;
+  }
+}
+
+function toControlPayload(nonce: unknown): Buffer {
+  if (nonce === undefined) return EMPTY;
+  return typeof nonce === 'string' ? Buffer.from(nonce) : Buffer.from(toBytes('nonce', nonce));
+}
+
+/** The bytes of a buffer or a view, not copied. */
+export function toBytes(name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value);
+}
