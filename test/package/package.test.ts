@@ -13,10 +13,10 @@ import { PackedProject, repository, run, tool } from './packed-project.js';
 // Compilers and npm on a busy machine; the whole file takes some 20 seconds on a quiet one.
 const timeout = 60_000;
 
-let project: PackedProject;
+const project = new PackedProject();
 
 beforeAll(async () => {
-  project = await PackedProject.create();
+  await project.install();
 }, 2 * timeout);
 
 afterAll(async () => {
@@ -30,6 +30,7 @@ const server = http.createServer();
 server.on('upgrade', (request, socket, head) => {
   const connection = watershed.accept(request, socket, head);
   connection.on('text', (text) => connection.send(text.toUpperCase()));
+  connection.on('end', (code, reason) => console.log(code, reason));
 });
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
@@ -42,10 +43,7 @@ server.listen(0, '127.0.0.1', () => {
       console.log(text);
       connection.end('enough');
     });
-    connection.on('end', (code, reason) => {
-      console.log(code, reason);
-      server.close();
-    });
+    connection.on('end', () => server.close());
     connection.send('hello');
   });
   request.end();

@@ -1,7 +1,8 @@
 // A temporary project with the packed tarball installed in it, as npm installs it for a user. The tarball is packed from
 // a copy of what a clone holds, without dist/, so that packing has to build it.
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,32 +28,31 @@ export async function run(file: string, args: string[], cwd: string): Promise<st
 }
 
 export class PackedProject {
+  readonly #folder: string;
   readonly tarball: string;
   /** The project's folder. */
   readonly root: string;
-  /** Where npm has put the package. */
+  /** Where npm puts the package. */
   readonly installed: string;
 
-  private constructor(folder: string, version: string) {
-    this.tarball = join(folder, `watershed-${version}.tgz`);
-    this.root = join(folder, 'project');
+  constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), 'watershed-package-'));
+    this.tarball = join(this.#folder, 'watershed.tgz');
+    this.root = join(this.#folder, 'project');
     this.installed = join(this.root, 'node_modules', 'watershed');
   }
 
-  static async create(): Promise<PackedProject> {
-    const folder = await mkdtemp(join(tmpdir(), 'watershed-package-'));
-    const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as { version: string };
-    const project = new PackedProject(folder, version);
-
-    const clone = join(folder, 'clone');
+  /** Packs the package and installs it. */
+  async install(): Promise<void> {
+    const clone = join(this.#folder, 'clone');
     for (const source of sources) await cp(join(repository, source), join(clone, source), { recursive: true });
     await symlink(join(repository, 'node_modules'), join(clone, 'node_modules'));
-    await run('npm', ['pack', '--pack-destination', folder], clone);
+    await run('npm', ['pack'], clone);
+    const tarballs = (await readdir(clone)).filter((name) => name.endsWith('.tgz'));
+    await rename(join(clone, tarballs.join()), this.tarball);
 
-    await mkdir(project.root);
-    await project.write('package.json', JSON.stringify({ name: 'project', private: true }));
-    await run('npm', ['install', project.tarball, '--offline', '--no-audit', '--no-fund'], project.root);
-    return project;
+    await this.write('package.json', JSON.stringify({ name: 'project', private: true }));
+    await run('npm', ['install', this.tarball, '--offline', '--no-audit', '--no-fund'], this.root);
   }
 
   /** Writes a file of the project, with the folders that it needs. */
@@ -63,6 +63,6 @@ export class PackedProject {
   }
 
   async remove(): Promise<void> {
-    await rm(dirname(this.root), { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true });
   }
 }
