@@ -218,6 +218,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#phase !== 'OPEN') return;
     this.#move('sendClose');
     this.#sendClose(payload);
+    this.#heartbeat?.stop();
     this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
   }
 
@@ -251,7 +252,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   readonly #goOn = (): void => {
     if (this.#isPaused() || !this.#isReading()) return;
-    this.#heartbeat?.start();
+    if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
     if (!this.#isPaused()) this.#transport?.socket.resume();
   };
