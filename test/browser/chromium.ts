@@ -49,7 +49,7 @@ export function describeInChromium(name: string, tests: (browser: () => Browser)
       await browser?.close();
     });
     tests(() => {
-      if (browser === undefined) throw new Error('The browser is launched before the tests, not while they are listed.');
+      if (browser === undefined) throw new Error('The browser is there in tests and hooks alone.');
       return browser;
     });
   });

@@ -40,7 +40,8 @@ describeInChromium('the demo page in Chromium', (browser) => {
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       // A connection that cannot be made is reported on the console too: two tests are about that.
-      if (message.type() === 'error' && !message.text().includes('ERR_CONNECTION_REFUSED')) complaints.push(message.text());
+      const isComplaint = message.type() === 'error' && !message.text().includes('ERR_CONNECTION_REFUSED');
+      if (isComplaint) complaints.push(message.text());
     });
     await page.goto(demo.url);
     await state(page, 'Open').waitFor();
@@ -112,7 +113,8 @@ describeInChromium('the demo page in Chromium', (browser) => {
     const receiver = to === 'Everyone' ? there : here;
     const content = randomBytes(size);
     await here.getByLabel(to).check();
-    await here.getByLabel('Send a file').setInputFiles({ name: 'river.bin', mimeType: 'application/octet-stream', buffer: content });
+    const file = { name: 'river.bin', mimeType: 'application/octet-stream', buffer: content };
+    await here.getByLabel('Send a file').setInputFiles(file);
 
     const [download] = await Promise.all([
       receiver.waitForEvent('download'),
@@ -169,7 +171,9 @@ describeInChromium('the demo page in Chromium', (browser) => {
     const page = await openPage();
     const talkative = new WebSocket(demo.socketUrl);
     await once(talkative, 'open');
-    for (let i = 0; i < 600; i++) talkative.send(JSON.stringify({ type: 'text', to: 'everyone', text: `line ${String(i)}.` }));
+    for (let i = 0; i < 600; i++) {
+      talkative.send(JSON.stringify({ type: 'text', to: 'everyone', text: `line ${String(i)}.` }));
+    }
     await entry(page, 'received', 'line 599.').waitFor();
     expect(await page.locator('#entries > li').count()).toBe(500);
     talkative.close();
@@ -202,15 +206,16 @@ describeInChromium('the demo page in Chromium', (browser) => {
   it.each([
     { signal: 'SIGINT', shown: 'Closed: 1001, the demo server was stopped' },
     { signal: 'SIGKILL', shown: 'Closed: 1006, the connection was lost' },
-  ] as const)('sees the server go away by $signal, and connects by itself when it is back', async ({ signal, shown }) => {
+  ] as const)('sees the server go away by $signal, and connects by itself again', async ({ signal, shown }) => {
     const page = await openPage();
     const { port } = demo;
     await demo.stop(signal);
-    // The state itself may have gone on to the next attempt already.
-    await entry(page, 'event', shown).first().waitFor();
+    await state(page, shown).waitFor();
+    await page.getByText(/^Next attempt in \d+ s$/).waitFor();
 
     demo = await DemoProgram.listening(port);
     await state(page, 'Open').waitFor();
+    expect(await entry(page, 'event', 'Closed').allTextContents()).toEqual([expect.stringContaining(shown)]);
     await say(page, 'are you there again?');
     await entry(page, 'sent', 'are you there again?').getByText('delivered').waitFor();
   });

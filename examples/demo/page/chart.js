@@ -77,8 +77,9 @@ export class TrafficChart {
     const step = width / SECONDS;
     for (const [second, counted] of this.#seconds) {
       const x = width - (time - second) * step;
-      this.#bar(context, x, step, middle, -(counted.received / this.#scale) * room, style.getPropertyValue('--received'));
-      this.#bar(context, x, step, middle + 1, (counted.sent / this.#scale) * room, style.getPropertyValue('--sent'));
+      const [up, down] = [(-counted.received / this.#scale) * room, (counted.sent / this.#scale) * room];
+      this.#bar(context, x, step, middle, up, style.getPropertyValue('--received'));
+      this.#bar(context, x, step, middle + 1, down, style.getPropertyValue('--sent'));
     }
 
     context.fillStyle = style.getPropertyValue('--dim');

@@ -3,6 +3,8 @@
  * The log of messages and events: the newest last, and no more than ENTRIES of them. Knows nothing of the connection.
  */
 
+import { bytes } from './size.js';
+
 const ENTRIES = 500;
 const LONGEST_TEXT = 5000;
 
@@ -90,14 +92,6 @@ export class Log {
     if (link) URL.revokeObjectURL(link.href);
     item?.remove();
   }
-}
-
-/** @param {number} amount */
-export function bytes(amount) {
-  if (amount < 1000) return `${amount} B`;
-  const [divisor, unit] = amount < 1e6 ? [1e3, 'kB'] : amount < 1e9 ? [1e6, 'MB'] : [1e9, 'GB'];
-  const value = amount / divisor;
-  return `${value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
 /**

@@ -3,21 +3,18 @@
  * The demo's page: what the buttons do and what the messages mean. The messages are listed in server.js.
  */
 
-import { TrafficChart } from './chart.js';
-import { Log, bytes } from './log.js';
+import { byId } from './by-id.js';
+import { Log } from './log.js';
 import { ReconnectingSocket } from './reconnecting-socket.js';
+import { bytes, sizeOf } from './size.js';
+import { countTraffic } from './traffic.js';
 
 const TRAFFIC_INTERVAL = 50;
 const TRAFFIC_BACKLOG = 1024 * 1024;
 
 const log = new Log(byId('log', HTMLElement), byId('entries', HTMLElement), byId('newest', HTMLButtonElement));
-const charts = {
-  messages: new TrafficChart(byId('message-chart', HTMLCanvasElement), { format: String, smallestScale: 5 }),
-  bytes: new TrafficChart(byId('byte-chart', HTMLCanvasElement), { format: bytes, smallestScale: 100 }),
-};
-const totals = { received: { messages: 0, bytes: 0 }, sent: { messages: 0, bytes: 0 } };
 
-const url = Object.assign(new URL('/socket', location.href), { protocol: location.protocol.replace('http', 'ws') }).href;
+const url = `${location.protocol.replace('http', 'ws')}//${location.host}/socket`;
 const socket = new ReconnectingSocket(url, showState, receive);
 
 /** What this page has to remember of the connection that is open. */
@@ -40,14 +37,20 @@ function freshConnection() {
 
 // --- The connection's state
 
+/** How the last connection that was open ended: it stays in sight while attempts to connect again fail. */
+let lastClose = 'Closed: the server cannot be reached';
+
 /** @param {import('./reconnecting-socket.js').State} state */
 function showState(state) {
   const isOpen = state.name === 'open';
+  if (state.name === 'closed' && state.wasOpen) {
+    lastClose = closeText(state.code, state.reason);
+    log.add({ kind: 'event', text: lastClose });
+  }
   const stateElement = byId('state', HTMLElement);
   stateElement.dataset.state = state.name;
-  stateElement.textContent = { connecting: 'Connecting…', open: 'Open', closing: 'Closing…', closed: closedText(state) }[
-    state.name
-  ];
+  const texts = { connecting: 'Connecting…', open: 'Open', closing: 'Closing…', closed: lastClose };
+  stateElement.textContent = texts[state.name];
   for (const id of ['send', 'traffic', 'ping', 'close-button']) byId(id, HTMLButtonElement).disabled = !isOpen;
   byId('connect', HTMLElement).hidden = state.name !== 'closed';
   showRetry(state.name === 'closed' ? state.retryAt : undefined);
@@ -57,17 +60,18 @@ function showState(state) {
   } else if (state.name === 'closed') {
     makeTraffic(false);
     byId('present', HTMLElement).textContent = '';
-    log.add({ kind: 'event', text: closedText(state) });
   }
 }
 
-/** @param {import('./reconnecting-socket.js').State} state */
-function closedText(state) {
-  if (state.name !== 'closed') return '';
+/**
+ * @param {number} code
+ * @param {string} reason
+ */
+function closeText(code, reason) {
   // RFC 6455 section 7.4.1: these two are never sent, they say that there was no CLOSE frame, or none with a code.
-  if (state.code === 1006) return 'Closed: 1006, the connection was lost';
-  if (state.code === 1005) return 'Closed: 1005, no code was given';
-  return `Closed: ${state.code}${state.reason === '' ? '' : `, ${state.reason}`}`;
+  if (code === 1006) return 'Closed: 1006, the connection was lost';
+  if (code === 1005) return 'Closed: 1005, no code was given';
+  return `Closed: ${code}${reason === '' ? '' : `, ${reason}`}`;
 }
 
 let retryClock = 0;
@@ -91,7 +95,7 @@ byId('connect', HTMLButtonElement).addEventListener('click', () => socket.connec
 
 /** @param {string | Blob} data */
 function receive(data) {
-  count('received', data);
+  countTraffic('received', data);
   if (data instanceof Blob) {
     receiveFile(data);
     return;
@@ -155,7 +159,7 @@ function showPresent(present) {
  */
 function send(message, file) {
   for (const data of file === undefined ? [JSON.stringify(message)] : [JSON.stringify(message), file]) {
-    count('sent', data);
+    countTraffic('sent', data);
     socket.send(data);
   }
 }
@@ -174,7 +178,7 @@ function recipient() {
  * @param {number} size
  */
 function logSent(to, text, size) {
-  const note = log.add({ kind: 'sent', who: to === 'me' ? 'You, to the echo' : 'You, to everyone', text, size });
+  const note = log.add({ kind: 'sent', who: to === 'me' ? 'To the echo' : 'To everyone', text, size });
   if (to === 'everyone') connection.undelivered.push(() => note('✓ delivered'));
 }
 
@@ -223,7 +227,8 @@ async function sendFiles(files) {
  */
 function isTooBig(size, what) {
   if (size <= connection.maxPayload) return false;
-  log.add({ kind: 'problem', text: `${what} is too big: ${bytes(size)}, and the server takes ${bytes(connection.maxPayload)}.` });
+  const most = bytes(connection.maxPayload);
+  log.add({ kind: 'problem', text: `${what} is too big: ${bytes(size)}, and the server takes ${most}.` });
   return true;
 }
 
@@ -252,40 +257,7 @@ addEventListener('drop', (event) => {
 
 byId('clear', HTMLButtonElement).addEventListener('click', () => log.clear());
 
-// --- The traffic
-
-/**
- * @param {import('./chart.js').Direction} direction
- * @param {string | Blob | ArrayBuffer} data
- */
-function count(direction, data) {
-  const size = sizeOf(data);
-  charts.messages.add(direction, 1);
-  charts.bytes.add(direction, size);
-  const total = totals[direction];
-  total.messages += 1;
-  total.bytes += size;
-  byId(`${direction}-messages`, HTMLElement).textContent = String(total.messages);
-  byId(`${direction}-bytes`, HTMLElement).textContent = bytes(total.bytes);
-}
-
-const encoder = new TextEncoder();
-
-/** @param {string | Blob | ArrayBuffer} data */
-function sizeOf(data) {
-  if (typeof data === 'string') return encoder.encode(data).byteLength;
-  return data instanceof Blob ? data.size : data.byteLength;
-}
-
-function showRates() {
-  const messages = charts.messages.lastSecond;
-  const lastBytes = charts.bytes.lastSecond;
-  byId('message-rate', HTMLElement).textContent = `↓ ${messages.received}  ↑ ${messages.sent}`;
-  byId('byte-rate', HTMLElement).textContent = `↓ ${bytes(lastBytes.received)}  ↑ ${bytes(lastBytes.sent)}`;
-}
-
-showRates();
-setInterval(showRates, 1000);
+// --- Traffic, to have something to watch
 
 const trafficButton = byId('traffic', HTMLButtonElement);
 let trafficTimer = 0;
@@ -346,18 +318,6 @@ byId('close', HTMLFormElement).addEventListener('submit', (event) => {
 function complain(input, problem) {
   input.setCustomValidity(problem);
   input.reportValidity();
-}
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {{ new (): T }} type
- * @returns {T}
- */
-function byId(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`page.html has no ${type.name} with the id ${id}`);
-  return found;
 }
 
 byId('address', HTMLElement).textContent = url;

@@ -7,10 +7,11 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
 
 /**
- * What is reported whenever the connection changes. `retryAt` is the time (of `Date.now`) of the next attempt; it is
- * missing when there will be none, because the page itself closed the connection.
+ * What is reported whenever the connection changes. An attempt that failed was never open, and its code says nothing.
+ * `retryAt` is the time (of `Date.now`) of the next attempt; it is missing when there will be none, because the page
+ * itself closed the connection.
  * @typedef {{ name: 'connecting' | 'open' | 'closing' }
- *   | { name: 'closed', code: number, reason: string, retryAt?: number }} State
+ *   | { name: 'closed', wasOpen: boolean, code: number, reason: string, retryAt?: number }} State
  */
 
 export class ReconnectingSocket {
@@ -47,14 +48,16 @@ export class ReconnectingSocket {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
     this.#closedByUs = false;
+    let wasOpen = false;
     socket.addEventListener('open', () => {
+      wasOpen = true;
       this.#failures = 0;
       this.#onState({ name: 'open' });
     });
     socket.addEventListener('message', (event) => this.#onMessage(event.data));
     socket.addEventListener('close', ({ code, reason }) => {
       this.#socket = undefined;
-      const closed = { name: /** @type {const} */ ('closed'), code, reason };
+      const closed = { name: /** @type {const} */ ('closed'), wasOpen, code, reason };
       this.#onState(this.#closedByUs ? closed : { ...closed, retryAt: this.#retry() });
     });
     this.#onState({ name: 'connecting' });
