@@ -4,7 +4,7 @@ import fc from 'fast-check';
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 export const token = fc.oneof(
-  fc.string({ unit: fc.constantFrom(...TOKEN_CHARACTERS), minLength: 1, maxLength: 12 }),
+  fc.string({ unit: fc.constantFrom(...Array.from(TOKEN_CHARACTERS)), minLength: 1, maxLength: 12 }),
   fc.constantFrom('__proto__', 'constructor', 'prototype', 'hasOwnProperty', 'toString', 'valueOf'),
 );
 
@@ -12,6 +12,6 @@ export const whitespace = fc.string({ unit: fc.constantFrom(' ', '\t'), maxLengt
 
 /** A token as a quoted string, where `escaped` says which of its characters are written as quoted pairs. */
 export function quote(value: string, escaped: readonly boolean[]): string {
-  const characters = [...value].map((character, index) => (escaped[index] === true ? `\\${character}` : character));
+  const characters = Array.from(value, (character, index) => (escaped[index] === true ? `\\${character}` : character));
   return `"${characters.join('')}"`;
 }
