@@ -55,7 +55,7 @@ async function judge(
   return failed;
 }
 
-describe('an independent implementation', () => {
+describe.concurrent('an independent implementation', () => {
   it.each(['server', 'client'] as const)(
     'ws, which looks at UTF-8 only when a message is complete, fails 6.4.x and passes the rest (%s end)',
     { timeout: 60_000 },
@@ -69,7 +69,7 @@ describe('an independent implementation', () => {
   );
 });
 
-describe('a wrong endpoint', () => {
+describe.concurrent('a wrong endpoint', () => {
   const faults: readonly [fault: Fault, end: End, caseId: string, problem: RegExp][] = [
     ['answers only the last PING of a read', 'server', '2.10', /expected 10 .* got 1 /],
     ['answers PING after CLOSE', 'server', '7.1.3', /opcode 10 came after the CLOSE/],
