@@ -104,16 +104,20 @@ describe('reject', () => {
     expect(body).toBe('Missing Upgrade Header');
   });
 
-  it('gets the response through to a peer that is still sending', async () => {
+  it('gets the response through to a peer that has sent more, and then closes with the peer', async () => {
+    // Timers stand still: it is the peer's end that closes the socket.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { socket, client } = await server.upgrade();
     const closed = closeOf(socket);
-    const flood = Buffer.alloc(4 * 1024 * 1024);
-    client.write(flood);
-    reject(socket, 403, { body: 'x'.repeat(100_000) });
+    const finished = once(socket, 'finish');
+    client.write(Buffer.alloc(1024 * 1024));
+    await once(socket, 'readable');
+    reject(socket, 403, { body: 'x'.repeat(300_000) });
+    // The peer takes the response only when all of it has been handed to the system.
+    await finished;
     const { body } = await readResponse(client);
-    expect(body).toHaveLength(100_000);
+    expect(body).toHaveLength(300_000);
     client.end();
-    // Without an error: all that the peer sent was taken.
     expect(await closed).toBe(false);
   });
 
@@ -137,15 +141,21 @@ describe('reject', () => {
   });
 
   it('leaves a socket alone that is destroyed or has ended', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const destroyed = await server.upgrade();
+    const closed = closeOf(destroyed.socket);
     destroyed.socket.destroy();
+    await closed;
     reject(destroyed.socket, 403);
     expect(await text(destroyed.client)).toBe('');
+    expect(vi.getTimerCount()).toBe(0);
 
     const ended = await server.upgrade();
     ended.socket.end('HTTP/1.1 400 By hand\r\n\r\n');
     reject(ended.socket, 403);
     expect(await text(ended.client)).toBe('HTTP/1.1 400 By hand\r\n\r\n');
+    expect(ended.socket.destroyed).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
 
     const rejected = await server.upgrade();
     reject(rejected.socket, 404);
