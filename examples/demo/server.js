@@ -185,10 +185,8 @@ if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
   process.exitCode = 1;
 } else {
   server.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-    const inUse = error.code === 'EADDRINUSE';
-    console.error(
-      inUse ? `Port ${port} is in use. Choose another one: PORT=8081 npm start` : `Cannot start: ${error.message}`,
-    );
+    const inUse = `Port ${port} is in use. Take another: PORT=0 npm start finds a free one.`;
+    console.error(error.code === 'EADDRINUSE' ? inUse : `Cannot start: ${error.message}`);
     process.exitCode = 1;
   });
   server.listen(Number(port), () => {

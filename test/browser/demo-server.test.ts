@@ -60,6 +60,14 @@ describe('the demo as a program', () => {
     const demo = await DemoProgram.listening();
     const clients = [await openClient(demo), await openClient(demo), await openClient(demo)];
     const closed = clients.map((client) => once(client, 'close') as Promise<[number, Buffer]>);
+    // One of them is in the middle of a conversation.
+    const busy = await openClient(demo);
+    busy.on('message', () => {
+      busy.send('{"type":"traffic"}');
+    });
+    busy.send('{"type":"traffic"}');
+    await once(busy, 'message');
+    closed.push(once(busy, 'close') as Promise<[number, Buffer]>);
     expect(await demo.stop(signal)).toEqual({ code: 0, signal: null });
     for (const [code, reason] of await Promise.all(closed)) {
       expect(code).toBe(1001);

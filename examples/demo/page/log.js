@@ -64,7 +64,7 @@ export class Log {
     this.#list.append(item);
 
     while (this.#list.childElementCount > ENTRIES) this.#remove(this.#list.firstElementChild);
-    if (wasAtEnd) this.#scrollToEnd();
+    if (wasAtEnd || kind === 'sent') this.#scrollToEnd();
     else this.#newest.hidden = false;
     return (/** @type {string} */ noted) => {
       note.textContent = noted;
