@@ -95,7 +95,7 @@ function checkExtensions(response: HandshakeResponse): string {
   if (value === undefined) return '';
   const extensions = parseExtensions(value);
   if (extensions === undefined) {
-    throw refusal(response, 'RFC 6455 section 9.1: Sec-WebSocket-Extensions is a list of extensions, this one is malformed');
+    throw refusal(response, 'RFC 6455 section 9.1: the list in Sec-WebSocket-Extensions is malformed');
   }
   const names = extensions.map(({ name }) => name).join(', ');
   throw refusal(

@@ -30,8 +30,8 @@ const LINGER_TIME = 2000;
 
 /**
  * Answers an upgrade request with a refusal, then ends the socket. A socket that is gone already is left alone.
- * @param reason What `accept` threw, or an HTTP status from 300 to 599. The error of a client's end, thrown by `connect`,
- * is answered with the status that its server gave, or with 502 where that was no refusal.
+ * @param reason What `accept` threw, or an HTTP status from 300 to 599. The error of a client's end, thrown by
+ * `connect`, is answered with the status that its server gave, or with 502 where that was no refusal.
  * @throws TypeError for an argument of a wrong type, RangeError for one out of range. Nothing is written then.
  */
 export function reject(socket: Duplex, reason: HandshakeError | number, options: RejectOptions = {}): void {
@@ -104,7 +104,7 @@ function bodyBytes(body: unknown): Uint8Array {
 
 function checkedLines(name: string, value: string | readonly string[]): string {
   if (!isToken(name)) {
-    throw new RangeError(`A header field's name must be a token (RFC 9110 section 5.1), but one is ${JSON.stringify(name)}`);
+    throw new RangeError(`A header field must have a token as its name (RFC 9110 section 5.1), not ${JSON.stringify(name)}`);
   }
   for (const line of (Array.isArray(value) ? value : [value]) as unknown[]) {
     if (typeof line !== 'string') throw typeError(`The header field ${name}`, 'a string or an array of strings', line);

@@ -137,7 +137,7 @@ function selectSubprotocol(headers: HeaderFields, protocols: readonly string[] |
 function negotiateExtensions(headers: HeaderFields): string {
   const value = fieldValue(headers, 'sec-websocket-extensions');
   if (value !== undefined && parseExtensions(value) === undefined) {
-    throw invalidRequest('RFC 6455 section 9.1: Sec-WebSocket-Extensions is a list of extensions, this one is malformed');
+    throw invalidRequest('RFC 6455 section 9.1: the list in Sec-WebSocket-Extensions is malformed');
   }
   return '';
 }

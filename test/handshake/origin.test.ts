@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { isOriginAllowed } from '../../src/handshake/origin.js';
 import type { OriginPolicy } from '../../src/options.js';
 
-function allows(policy: OriginPolicy | undefined, headers: Record<string, string | string[]>, isSecure = false): boolean {
+type Headers = Record<string, string | string[]>;
+
+function allows(policy: OriginPolicy | undefined, headers: Headers, isSecure = false): boolean {
   return isOriginAllowed(policy, { headers }, isSecure);
 }
 
@@ -29,7 +31,10 @@ describe('every origin policy', () => {
       '://example.com',
       '',
       'null null',
-    ].flatMap((origin) => (['same-origin', [origin], () => true] as OriginPolicy[]).map((policy) => ({ origin, policy }))),
+    ].flatMap((origin) => {
+      const each: OriginPolicy[] = ['same-origin', [origin], () => true];
+      return each.map((policy) => ({ origin, policy }));
+    }),
   )('refuses $origin, which is no serialized origin ($policy)', ({ origin, policy }) => {
     expect(allows(policy, { origin, host: 'example.com' })).toBe(false);
   });
