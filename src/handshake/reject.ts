@@ -104,7 +104,7 @@ function bodyBytes(body: unknown): Uint8Array {
 
 function checkedLines(name: string, value: string | readonly string[]): string {
   if (!isToken(name)) {
-    throw new RangeError(`A header field must have a token as its name (RFC 9110 section 5.1), not ${JSON.stringify(name)}`);
+    throw new RangeError(`A header field's name must be a token (RFC 9110 section 5.1), not ${JSON.stringify(name)}`);
   }
   for (const line of (Array.isArray(value) ? value : [value]) as unknown[]) {
     if (typeof line !== 'string') throw typeError(`The header field ${name}`, 'a string or an array of strings', line);
