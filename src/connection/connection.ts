@@ -42,8 +42,12 @@ export interface ConnectionListener {
   onPing(payload: Buffer): void;
   /** The round-trip time in milliseconds, if the PONG answers a PING of ours. */
   onPong(payload: Buffer, roundTripTime: number | undefined): void;
+  /** A write of so many payload bytes has called back: `bufferedAmount` has fallen by them. */
+  onWritten(bytes: number): void;
   /** `bufferedAmount` is 0 again after `send` returned false. */
   onDrain(): void;
+  /** The peer has started the closing handshake. */
+  onClosing(): void;
   /** The connection was failed, or its transport is broken. */
   onError(error: Error): void;
   /** The peer went away, or was given up, without a CLOSE. */

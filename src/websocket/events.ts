@@ -1,0 +1,228 @@
+/**
+ * The events of the WHATWG face: real events, built by the platform's Event constructor. They know no connection.
+ *
+ * Their prototypes chain to the platform's MessageEvent and CloseEvent where it has them, so that `instanceof` holds for
+ * both, while the constructor that runs is that of Event: up to eight times cheaper than the platform's MessageEvent.
+ */
+import { inspect, type InspectOptions } from 'node:util';
+import { clampToUnsignedShort, toDOMString, toUSVString } from './conversions.js';
+
+/** DOM Standard section 2.2; not every version of the platform's types has it. */
+export interface EventInit {
+  readonly bubbles?: boolean;
+  readonly cancelable?: boolean;
+  readonly composed?: boolean;
+}
+
+/** What a MessageEvent is made of (HTML Standard section 9.1). */
+export interface MessageEventInit<T = unknown> extends EventInit {
+  readonly data?: T;
+  readonly origin?: string;
+  readonly lastEventId?: string;
+  readonly source?: object | null;
+  readonly ports?: Iterable<object>;
+}
+
+/** What a CloseEvent is made of (WebSockets Standard section 6). */
+export interface CloseEventInit extends EventInit {
+  readonly wasClean?: boolean;
+  readonly code?: number;
+  readonly reason?: string;
+}
+
+const NO_PORTS: readonly object[] = Object.freeze([]);
+
+/** Fast constructors for the face, which convert nothing. */
+export let createMessageEvent: (data: unknown, origin: string) => MessageEvent;
+export let createCloseEvent: (wasClean: boolean, code: number, reason: string) => CloseEvent;
+
+/** A message that was received (HTML Standard section 9.1). */
+export class MessageEvent<T = unknown> extends Event {
+  #data: unknown = null;
+  #origin = '';
+  #lastEventId = '';
+  #source: object | null = null;
+  #ports = NO_PORTS;
+  #isTrusted = false;
+
+  static {
+    createMessageEvent = (data, origin) => {
+      const event = new MessageEvent('message');
+      event.#data = data;
+      event.#origin = origin;
+      event.#isTrusted = true;
+      return event;
+    };
+  }
+
+  constructor(type: string, eventInitDict: MessageEventInit<T> = {}) {
+    super(type, eventInitDict);
+    // Nearly every one is made by the face, without a dictionary.
+    if (arguments.length < 2) return;
+    const { data = null, origin = '', lastEventId = '', source = null, ports = NO_PORTS } = eventInitDict ?? {};
+    this.#data = data;
+    this.#origin = toUSVString(origin);
+    this.#lastEventId = toDOMString(lastEventId);
+    this.#source = toSource(source);
+    this.#ports = Object.freeze([...ports]);
+  }
+
+  /** The message: a string, a Blob or an ArrayBuffer. */
+  get data(): T {
+    return this.#data as T;
+  }
+
+  /** The origin of the WebSocket's URL. */
+  get origin(): string {
+    return this.#origin;
+  }
+
+  get lastEventId(): string {
+    return this.#lastEventId;
+  }
+
+  get source(): object | null {
+    return this.#source;
+  }
+
+  get ports(): readonly object[] {
+    return this.#ports;
+  }
+
+  override get isTrusted(): boolean {
+    return this.#isTrusted;
+  }
+
+  /** @deprecated Use the constructor. */
+  initMessageEvent(
+    type: string,
+    bubbles = false,
+    cancelable = false,
+    data: unknown = null,
+    origin = '',
+    lastEventId = '',
+    source: object | null = null,
+    ports: Iterable<object> = NO_PORTS,
+  ): void {
+    // An event that is being dispatched is left as it is (DOM Standard section 2.2).
+    if (this.eventPhase !== 0) return;
+    this.initEvent(type, bubbles, cancelable);
+    this.#data = data;
+    this.#origin = toUSVString(origin);
+    this.#lastEventId = toDOMString(lastEventId);
+    this.#source = toSource(source);
+    this.#ports = Object.freeze([...ports]);
+    this.#isTrusted = false;
+  }
+
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return show('MessageEvent', this, { data: this.#data, origin: this.#origin }, depth, options);
+  }
+}
+
+/** A connection that was closed (WebSockets Standard section 6). */
+export class CloseEvent extends Event {
+  #wasClean = false;
+  #code = 0;
+  #reason = '';
+  #isTrusted = false;
+
+  static {
+    createCloseEvent = (wasClean, code, reason) => {
+      const event = new CloseEvent('close');
+      event.#wasClean = wasClean;
+      event.#code = code;
+      event.#reason = reason;
+      event.#isTrusted = true;
+      return event;
+    };
+  }
+
+  constructor(type: string, eventInitDict: CloseEventInit = {}) {
+    super(type, eventInitDict);
+    const { wasClean = false, code = 0, reason = '' } = eventInitDict ?? {};
+    this.#wasClean = Boolean(wasClean);
+    this.#code = clampToUnsignedShort(code);
+    this.#reason = toUSVString(reason);
+  }
+
+  /** Whether the closing handshake was completed (RFC 6455 section 7.1.4). */
+  get wasClean(): boolean {
+    return this.#wasClean;
+  }
+
+  /** The peer's close code; 1005 if its CLOSE had none, 1006 if no CLOSE came. */
+  get code(): number {
+    return this.#code;
+  }
+
+  /** The peer's reason. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  override get isTrusted(): boolean {
+    return this.#isTrusted;
+  }
+
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    const { code, reason, wasClean } = this;
+    return show('CloseEvent', this, { code, reason, wasClean }, depth, options);
+  }
+}
+
+/** The `error` event of a WebSocket: a plain Event, as the standard has it, that says what went wrong. */
+export interface WebSocketErrorEvent extends Event {
+  /** What went wrong: a refused connection, a failed handshake with its status, a protocol error. */
+  readonly error: Error;
+  /** The error's message. */
+  readonly message: string;
+}
+
+/**
+ * Makes an `error` event. The two properties are its own and not enumerable, so that it stays a plain Event to whoever
+ * does not ask.
+ */
+export function createErrorEvent(error: Error): WebSocketErrorEvent {
+  const event = new Event('error');
+  const message = error.message === '' ? error.name : error.message;
+  Object.defineProperties(event, {
+    error: { value: error, configurable: true, writable: true },
+    message: { value: message, configurable: true, writable: true },
+    [inspect.custom]: {
+      value: (depth: number, options: InspectOptions) => show('Event', event, { message, error }, depth, options),
+      configurable: true,
+      writable: true,
+    },
+  });
+  return event as WebSocketErrorEvent;
+}
+
+function show(name: string, event: Event, own: object, depth: number, options: InspectOptions): string {
+  const fields = { type: event.type, ...own };
+  return depth < 0 ? `[${name}]` : `${name} ${inspect(fields, { ...options, depth: options.depth ?? 2 })}`;
+}
+
+function toSource(value: unknown): object | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'object') return value;
+  throw new TypeError(`source must be an object or null, but is of type ${typeof value}`);
+}
+
+/**
+ * Gives a class the shape that Web IDL asks for: enumerable attributes and operations, a string tag, and the platform's
+ * class above it where there is one.
+ */
+function defineInterface(constructor: typeof MessageEvent | typeof CloseEvent, attributes: readonly string[]): void {
+  const { name, prototype } = constructor;
+  for (const attribute of attributes) {
+    const descriptor = Object.getOwnPropertyDescriptor(prototype, attribute);
+    Object.defineProperty(prototype, attribute, { ...descriptor, enumerable: true });
+  }
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+  const platform = (globalThis as Readonly<Record<string, unknown>>)[name];
+  if (typeof platform === 'function') Object.setPrototypeOf(prototype, platform.prototype as object);
+}
+
+defineInterface(MessageEvent, ['data', 'origin', 'lastEventId', 'source', 'ports', 'isTrusted', 'initMessageEvent']);
+defineInterface(CloseEvent, ['wasClean', 'code', 'reason', 'isTrusted']);

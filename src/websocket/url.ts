@@ -1,0 +1,53 @@
+/**
+ * The URL and the subprotocols of a WebSocket: checked before anything is sent (WebSockets Standard section 3.1).
+ */
+import { isToken } from '../options.js';
+
+/** Schemes of a WebSocket URL; the last is `ws` over a Unix socket, as users of the `ws` package write it. */
+const SCHEMES = ['ws:', 'wss:', 'ws+unix:'];
+
+/** "Get a URL record" (WebSockets Standard section 3.1). @throws a SyntaxError DOMException. */
+export function getURLRecord(url: string): URL {
+  // 1. Let urlRecord be the result of applying the URL parser to url with baseURL.
+  // 2. If urlRecord is failure, then throw a "SyntaxError" DOMException.
+  const baseURL = apiBaseURL();
+  if (!URL.canParse(url, baseURL)) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid`);
+  const urlRecord = new URL(url, baseURL);
+  // 3. If urlRecord's scheme is "http", then set urlRecord's scheme to "ws".
+  if (urlRecord.protocol === 'http:') urlRecord.protocol = 'ws:';
+  // 4. Otherwise, if urlRecord's scheme is "https", set urlRecord's scheme to "wss".
+  else if (urlRecord.protocol === 'https:') urlRecord.protocol = 'wss:';
+  // 5. If urlRecord's scheme is not "ws" or "wss", then throw a "SyntaxError" DOMException.
+  if (!SCHEMES.includes(urlRecord.protocol)) {
+    throw syntaxError(`The URL's scheme must be "ws", "wss", "http" or "https", but is "${urlRecord.protocol.slice(0, -1)}"`);
+  }
+  // 6. If urlRecord's fragment is non-null, then throw a "SyntaxError" DOMException. An empty one shows in href alone.
+  if (urlRecord.href.includes('#')) throw syntaxError('The URL must not have a fragment');
+  return urlRecord;
+}
+
+/** Steps 4 of the constructor. @throws a SyntaxError DOMException. */
+export function checkProtocols(protocols: readonly string[]): void {
+  for (const [index, protocol] of protocols.entries()) {
+    if (!isToken(protocol)) {
+      throw syntaxError(`The subprotocol ${JSON.stringify(protocol)} is no token (RFC 6455 section 4.1)`);
+    }
+    if (protocols.indexOf(protocol) !== index) {
+      throw syntaxError(`The subprotocol ${JSON.stringify(protocol)} is there twice (RFC 6455 section 4.1)`);
+    }
+  }
+}
+
+/** The base of a relative URL, where there is a document or a location: isomorphic code may provide one. */
+function apiBaseURL(): string | undefined {
+  const { document, location } = globalThis as {
+    readonly document?: { readonly baseURI?: unknown };
+    readonly location?: { readonly href?: unknown };
+  };
+  const base = document?.baseURI ?? location?.href;
+  return typeof base === 'string' ? base : undefined;
+}
+
+function syntaxError(message: string): DOMException {
+  return new DOMException(message, 'SyntaxError');
+}
