@@ -4,14 +4,15 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { WatershedError } from './errors.js';
-import { type Connection, type ConnectionEnd, type ConnectionListener, PauseReason } from './connection/connection.js';
-import { setConnectionOf } from './connection/connection-of.js';
+import { type Connection, type ConnectionEnd, PauseReason } from './connection/connection.js';
+import { connectionOf, setConnectionOf } from './connection/connection-of.js';
 import type { SendCallback } from './connection/frame-writer.js';
 import type { ReadyState } from './connection/closing-handshake.js';
 import { MessageIterator } from './message-iterator.js';
 import { typeError } from './options.js';
 import { CloseCode } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';
+import type { WebSocket } from './websocket/websocket.js';
 
 /** The events of a {@link WatershedConnection}, with the arguments of their listeners. */
 export interface WatershedConnectionEvents {
@@ -45,11 +46,8 @@ const closeCodeNames: ReadonlyMap<number, string> = new Map(
   Object.entries(CloseCode).map(([name, code]) => [code, name]),
 );
 
-/** Makes a face and the connection behind it. For `Watershed` alone: users call `accept` or `connect`. */
-export let makeConnection: (
-  create: (listener: ConnectionListener) => Connection,
-  negotiated: { readonly subprotocol: string | undefined; readonly extensions: string },
-) => WatershedConnection;
+/** Makes the classic face of a connection. For the library alone: users call `accept`, `connect` or `from`. */
+export let makeClassicFace: (connection: Connection) => WatershedConnection;
 
 /**
  * One WebSocket connection, either end. `Watershed.accept` and `Watershed.connect` make it.
@@ -59,21 +57,33 @@ export let makeConnection: (
  */
 export class WatershedConnection extends EventEmitter<WatershedConnectionEvents> {
   readonly #connection: Connection;
-  readonly #subprotocol: string | null;
-  readonly #extensions: string;
   #iterator: MessageIterator | undefined;
   #error: Error | undefined;
   #hasEnded = false;
 
   static {
-    makeConnection = (create, negotiated) => new WatershedConnection(create, negotiated);
+    makeClassicFace = (connection) => new WatershedConnection(connection);
   }
 
-  private constructor(...[create, negotiated]: Parameters<typeof makeConnection>) {
+  /**
+   * The classic face of a WebSocket: the same connection, and always the same object for it. While the WebSocket is
+   * CONNECTING, `send` throws and there is no socket; a failed handshake gives `'error'` and `'end'`.
+   * @throws TypeError for something that is no WebSocket of this library.
+   */
+  static from(webSocket: WebSocket): WatershedConnection {
+    const connection = connectionOf(webSocket);
+    if (connection === undefined) throw typeError('webSocket', 'a WebSocket of this library', webSocket);
+    return (connection.classicFace as WatershedConnection | undefined) ?? new WatershedConnection(connection);
+  }
+
+  private constructor(connection: Connection) {
     super();
-    this.#subprotocol = negotiated.subprotocol ?? null;
-    this.#extensions = negotiated.extensions;
-    this.#connection = create({
+    this.#connection = connection;
+    this.#hasEnded = connection.readyState === 3;
+    connection.classicFace = this;
+    setConnectionOf(this, connection);
+    connection.attach({
+      onOpen: () => undefined,
       onText: (text) => {
         this.#iterator?.push(text);
         this.emit('text', text);
@@ -84,7 +94,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
       },
       onPing: (payload) => this.emit('ping', payload),
       onPong: (payload, roundTripTime) => this.emit('pong', payload, roundTripTime),
+      onWritten: () => undefined,
       onDrain: () => this.emit('drain'),
+      onClosing: () => undefined,
       onError: (error) => {
         this.#error = error;
         if (this.listenerCount('error') > 0) this.emit('error', error);
@@ -97,7 +109,6 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
         this.#onEnd(end);
       },
     });
-    setConnectionOf(this, this.#connection);
   }
 
   /** A number that no other connection of the process has. */
@@ -120,7 +131,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   /** The extensions in use, as the server's Sec-WebSocket-Extensions header names them; empty if there are none. */
   get extensions(): string {
-    return this.#extensions;
+    return this.#connection.extensions;
   }
 
   /** `address:port` of the peer; empty when the socket has no address. */
@@ -150,7 +161,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   /** The subprotocol that was agreed on (RFC 6455 section 1.9); null if there is none. */
   getProtocol(): string | null {
-    return this.#subprotocol;
+    return this.#connection.subprotocol ?? null;
   }
 
   /**
@@ -162,10 +173,11 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
    * @param callback Called once: without an argument when the socket has taken the message, with an Error when it did
    * not go out.
    * @returns false when `bufferedAmount` has reached `highWaterMark`: wait for `'drain'` before sending more.
-   * @throws TypeError for anything but a string or bytes.
+   * @throws TypeError for anything but a string or bytes, WatershedError while CONNECTING.
    */
   send(data: string | ArrayBufferView | ArrayBuffer, callback?: SendCallback): boolean {
     if (callback !== undefined && typeof callback !== 'function') throw typeError('callback', 'a function', callback);
+    if (this.readyState === 0) throw new WatershedError('WATERSHED_NOT_OPEN', 'The connection is not open yet');
     if (typeof data === 'string') return this.#connection.sendText(data, callback);
     return this.#connection.sendBinary(toBytes('data', data), callback);
   }
@@ -225,12 +237,14 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   /** Lets the connection keep the process alive, as it does by default. */
   ref(): this {
-    return this.#callSocket('ref');
+    this.#connection.setRef(true);
+    return this;
   }
 
   /** Lets the process end though the connection is open. */
   unref(): this {
-    return this.#callSocket('unref');
+    this.#connection.setRef(false);
+    return this;
   }
 
   /**
@@ -278,13 +292,6 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     const code = close?.code;
     if (code === undefined) this.emit('end', null, null);
     else this.emit('end', closeCodeNames.get(code) ?? String(code), close?.reason ?? '');
-  }
-
-  #callSocket(method: 'ref' | 'unref'): this {
-    // Only sockets that the event loop knows have these.
-    const socket = this.#connection.socket as Partial<Record<'ref' | 'unref', () => void>> | undefined;
-    socket?.[method]?.();
-    return this;
   }
 }
 

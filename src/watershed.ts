@@ -31,7 +31,7 @@ import {
   typeError,
 } from './options.js';
 import { CloseCode, encodeClosePayload } from './protocol/close-code.js';
-import { makeConnection, toBytes, type WatershedConnection } from './watershed-connection.js';
+import { makeClassicFace, toBytes, type WatershedConnection } from './watershed-connection.js';
 
 /**
  * Makes WebSocket connections out of HTTP upgrades that the caller drives with node:http: `accept` on a server,
@@ -111,13 +111,11 @@ export class Watershed {
       socket.write(handshake.responseHead, 'latin1');
       return detach(socket, head);
     }
-    const connection = makeConnection(
-      (listener) => new Connection(true, resolved, listener, this.#group),
-      handshake,
-    );
-    connectionOf(connection)?.open(socket, head, handshake.responseHead);
+    const connection = new Connection(true, resolved, this.#group);
+    const face = makeClassicFace(connection);
+    connection.open(socket, head, handshake);
     unguard(socket);
-    return connection;
+    return face;
   }
 
   /** As the method of an instance, with the default options. */
@@ -169,13 +167,11 @@ export class Watershed {
     checkSocket(socket);
     const handshake = checkResponse(res, key, { protocols: options.protocols });
     if (options.detached === true) return detach(socket, head);
-    const connection = makeConnection(
-      (listener) => new Connection(false, resolved, listener, this.#group),
-      handshake,
-    );
-    connectionOf(connection)?.open(socket, head);
+    const connection = new Connection(false, resolved, this.#group);
+    const face = makeClassicFace(connection);
+    connection.open(socket, head, handshake);
     unguard(socket);
-    return connection;
+    return face;
   }
 
   /** As the method of an instance, with the default options. */

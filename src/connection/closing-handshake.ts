@@ -35,7 +35,7 @@ export type Transition =
   | 'close';
 
 const transitions: Readonly<Record<Phase, Readonly<Partial<Record<Transition, Phase>>>>> = {
-  CONNECTING: { open: 'OPEN', close: 'CLOSED' },
+  CONNECTING: { open: 'OPEN', giveUp: 'ENDING', close: 'CLOSED' },
   OPEN: { sendClose: 'CLOSE_SENT', receiveClose: 'CLOSE_RECEIVED', giveUp: 'ENDING', close: 'CLOSED' },
   CLOSE_SENT: { receiveClose: 'ENDING', giveUp: 'ENDING', close: 'CLOSED' },
   CLOSE_RECEIVED: { answerClose: 'ENDING', giveUp: 'ENDING', close: 'CLOSED' },

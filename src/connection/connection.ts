@@ -7,10 +7,11 @@
  * becomes an uncaught exception of its own, after which the next message is delivered.
  */
 import { AsyncResource } from 'node:async_hooks';
+import type { Blob } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
-import { encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
+import { CloseCode, encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import { Receiver, type ReceiverHandler } from '../protocol/receiver.js';
 import { Sender } from '../protocol/sender.js';
@@ -29,13 +30,16 @@ import {
 } from './diagnostics.js';
 import { FrameWriter, type SendCallback } from './frame-writer.js';
 import { Heartbeat } from './heartbeat.js';
+import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
 import { OrderedQueue } from './ordered-queue.js';
 import { OutstandingPings } from './outstanding-pings.js';
 import { Transport, type TransportHandler } from './transport.js';
+import { throwLater } from './uncaught.js';
 
 /** What a connection reports, in this order: messages and pings while it is open, what went wrong, and once `onEnd`. */
 export interface ConnectionListener {
+  onOpen(): void;
   onText(text: string): void;
   /** The buffer belongs to the listener. */
   onBinary(data: Buffer): void;
@@ -53,6 +57,24 @@ export interface ConnectionListener {
   /** The peer went away, or was given up, without a CLOSE. */
   onReset(reason: WatershedError): void;
   onEnd(end: ConnectionEnd): void;
+}
+
+/** What the opening handshake has settled. */
+export interface Negotiated {
+  /** The subprotocol, if there is one. */
+  readonly subprotocol: string | undefined;
+  /** The server's Sec-WebSocket-Extensions; empty if there are none. */
+  readonly extensions: string;
+  /** The response head that a server has still to write. */
+  readonly responseHead?: string;
+}
+
+/** An opening handshake that is under way: what has a CONNECTING connection to be told. */
+export interface OpeningHandshake {
+  /** Gives it up; it does not report anything after that. */
+  abort(): void;
+  ref(): void;
+  unref(): void;
 }
 
 /** How a connection ended. */
@@ -86,15 +108,26 @@ export class Connection implements ReceiverHandler, TransportHandler {
   /** `address:port` of the peer and of this end; empty when the transport has none. */
   remote = '';
   local = '';
+  /** Empty until the opening handshake is complete. */
+  subprotocol: string | undefined;
+  extensions = '';
+  /** The URL that was asked for, where it is known: with the standard face's handshakes. */
+  url = '';
+  /** The faces of this connection: each is made once. */
+  classicFace: object | undefined;
+  standardFace: object | undefined;
+  /** How often the socket was read: what is reported within one read comes in one turn of the event loop. */
+  reads = 0;
 
   /** Handlers run in the async context in which the connection was made. */
   readonly #context = new AsyncResource('WatershedConnection');
   readonly #receiver: Receiver;
   readonly #sender: Sender;
   readonly #heartbeat: Heartbeat | undefined;
-  readonly #listener: ConnectionListener;
+  #listener: ConnectionListener = NOBODY;
   readonly #group: ConnectionGroup | undefined;
   #phase: Phase = 'CONNECTING';
+  #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
   #writer: FrameWriter | undefined;
 
@@ -111,15 +144,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
   /** The newest PING that could not be answered yet. */
   #owedPong: Buffer | undefined;
 
-  constructor(
-    isServer: boolean,
-    options: ResolvedConnectionOptions,
-    listener: ConnectionListener,
-    group?: ConnectionGroup,
-  ) {
+  constructor(isServer: boolean, options: ResolvedConnectionOptions, group?: ConnectionGroup) {
     this.isServer = isServer;
     this.options = options;
-    this.#listener = listener;
     this.#group = group;
     this.#receiver = new Receiver(this, {
       isServer,
@@ -153,20 +180,52 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return this.#transport?.socket;
   }
 
+  /** Adds a face's listener. Every listener is told everything from here on. */
+  attach(listener: ConnectionListener): void {
+    this.#listener = this.#listener === NOBODY ? listener : new ListenerSplitter(this.#listener, listener);
+  }
+
+  /** The opening handshake has begun: until it is complete, it is what closing and destroying give up. */
+  beginOpening(opening: OpeningHandshake): void {
+    this.#opening = opening;
+  }
+
+  /** The opening handshake has failed. */
+  failOpening(error: WatershedError): void {
+    if (this.#phase !== 'CONNECTING' || !this.#move('giveUp')) return;
+    this.#failure = error;
+    this.#run(() => { this.#reportError(error); });
+    this.#finish();
+  }
+
   /**
-   * The opening handshake is complete: the connection is OPEN and reads from the socket, `head` first. No event comes
-   * before the caller's tick is over. `responseHead` is what a server still has to write.
+   * The opening handshake is complete: the connection is OPEN and reads from the socket, `head` first. No message comes
+   * before the caller's tick is over.
    */
-  open(socket: Duplex, head: Buffer, responseHead?: string): void {
+  open(socket: Duplex, head: Buffer, { subprotocol, extensions, responseHead }: Negotiated): void {
+    this.#opening = undefined;
     this.#transport = new Transport(socket, head, this);
     this.remote = this.#transport.remote;
     this.local = this.#transport.local;
+    this.subprotocol = subprotocol;
+    this.extensions = extensions;
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
     this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
     this.#move('open');
-    this.#heartbeat?.start();
+    // Asked for while it was CONNECTING.
+    if (this.#isPaused()) socket.pause();
+    else this.#heartbeat?.start();
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
+    this.#run(() => { this.#report(() => { this.#listener.onOpen(); }); });
+  }
+
+  /** Lets the connection keep the process alive, or not. */
+  setRef(isRef: boolean): void {
+    const method = isRef ? 'ref' : 'unref';
+    // Only sockets that the event loop knows have these.
+    const target = this.#opening ?? (this.socket as Partial<OpeningHandshake> | undefined);
+    target?.[method]?.();
   }
 
   // Sending
@@ -187,6 +246,28 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.outbound.isIdle) this.#writer?.binary(data, callback);
     else this.#queueMessage(data.length, (writer) => { writer.binary(data, callback); }, callback);
     return this.#afterSend();
+  }
+
+  /** Sends the contents of a Blob as a binary message: reading it takes time, and what is sent after it waits. */
+  sendBlob(blob: Blob): void {
+    const { size } = blob;
+    this.#queuedAmount += size;
+    this.outbound.push((done) => {
+      blob.arrayBuffer().then(
+        (data) => {
+          this.#queuedAmount -= size;
+          if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, new Uint8Array(data));
+          if (this.#phase === 'OPEN' || this.#isWaitingToClose()) this.#writer?.binary(new Uint8Array(data), undefined);
+          done();
+        },
+        (cause: unknown) => {
+          // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
+          const error = new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause });
+          this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
+        },
+      );
+    });
+    this.#afterSend();
   }
 
   /** Sends a whole message that is encoded already, for a connection whose frames are not masked. */
@@ -219,6 +300,10 @@ export class Connection implements ReceiverHandler, TransportHandler {
    */
   close(code: number | undefined, reason: string): void {
     const payload = encodeClosePayload(code, reason);
+    if (this.#phase === 'CONNECTING') {
+      this.failOpening(new WatershedError('WATERSHED_CLOSED_EARLY', 'The connection was closed before it was open'));
+      return;
+    }
     if (this.#phase !== 'OPEN') return;
     this.#move('sendClose');
     this.#sendClose(payload);
@@ -271,9 +356,19 @@ export class Connection implements ReceiverHandler, TransportHandler {
    * Reads a chunk, or what was kept of the last one. What the handlers send leaves with one write when it is parsed.
    */
   #read(chunk: Buffer | undefined): void {
+    this.reads++;
     this.#writer?.hold();
     if (chunk === undefined) this.#receiver.resume();
     else this.#receiver.push(chunk);
+    this.#writer?.release();
+  }
+
+  /** Holds back what is sent until `release`: the caller will send more in the same turn. */
+  hold(): void {
+    this.#writer?.hold();
+  }
+
+  release(): void {
     this.#writer?.release();
   }
 
@@ -330,7 +425,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   onProtocolError(error: ProtocolError): void {
-    this.#inOrder(() => { this.#fail(error); });
+    this.#inOrder(() => { this.#fail(error, error.closeCode); });
   }
 
   /** A message that waits: nothing further is read until it has been delivered. */
@@ -363,6 +458,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
       publishFrame(receiveChannel, this, Opcode.CLOSE, encodeClosePayload(frame.code, frame.reason));
     }
     this.#closeFrame = frame;
+    this.#report(() => { this.#listener.onClosing(); });
     if (isAnswer) this.#completeClose();
     // The answer says what came (section 5.5.1), and nothing if nothing came.
     else this.#sendClose(encodeClosePayload(frame.code, frame.reason));
@@ -392,12 +488,12 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   /** Fails the connection (section 7.1.7). */
-  #fail(error: ProtocolError): void {
+  #fail(error: WatershedError, closeCode: number): void {
     const closeWasSent = this.#phase === 'CLOSE_SENT' && this.outbound.isIdle;
     if (!this.#move('giveUp')) return;
     this.#failure = error;
     this.outbound.cancel(error);
-    if (!closeWasSent) this.#writeClose(encodeClosePayload(error.closeCode, ''));
+    if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
     this.#reportError(error);
   }
@@ -461,6 +557,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
     clearTimeout(this.#timer);
     this.#heartbeat?.stop();
     this.#receiver.stop();
+    this.#opening?.abort();
+    this.#opening = undefined;
     this.#transport?.destroy();
     const error = this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
     this.#run(() => {
@@ -534,7 +632,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return false;
   }
 
-  readonly #onWritten = (callbacks: readonly SendCallback[]): void => {
+  readonly #onWritten = (bytes: number, callbacks: readonly SendCallback[]): void => {
+    this.#listener.onWritten(bytes);
     if (callbacks.length > 0) {
       this.#run(() => {
         for (const callback of callbacks) this.#report(() => { callback(); });
@@ -567,11 +666,23 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 }
 
-/** What a listener throws is never swallowed, and never stops the connection: it is thrown where nobody catches it. */
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
+/** Listens until a face does. */
+const NOBODY: ConnectionListener = {
+  onOpen: ignore,
+  onText: ignore,
+  onBinary: ignore,
+  onPing: ignore,
+  onPong: ignore,
+  onWritten: ignore,
+  onDrain: ignore,
+  onClosing: ignore,
+  onError: ignore,
+  onReset: ignore,
+  onEnd: ignore,
+};
+
+function ignore(): void {
+  // Nobody is there to be told.
 }
 
 function checkControlPayload(name: string, payload: Buffer): void {

@@ -36,8 +36,8 @@ function flushScheduled(): void {
 export class FrameWriter {
   readonly #socket: Duplex;
   readonly #sender: Sender;
-  /** Told that a write has called back, with the callbacks that are due. */
-  readonly #onWritten: (callbacks: readonly SendCallback[]) => void;
+  /** Told that a write has called back, with the payload bytes in it and the callbacks that are due. */
+  readonly #onWritten: (bytes: number, callbacks: readonly SendCallback[]) => void;
   /** A net.Socket (TLS included) has finished with a buffer when it says so; another Duplex may keep what it got. */
   readonly #isNetSocket: boolean;
 
@@ -46,12 +46,16 @@ export class FrameWriter {
   #batchBytes = 0;
   #batchCallbacks: SendCallback[] | undefined;
 
-  #isHeld = false;
+  #holds = 0;
   #isScheduled = false;
   #bufferedAmount = 0;
   #writes: PendingWrite[] = [];
 
-  constructor(socket: Duplex, sender: Sender, onWritten: (callbacks: readonly SendCallback[]) => void) {
+  constructor(
+    socket: Duplex,
+    sender: Sender,
+    onWritten: (bytes: number, callbacks: readonly SendCallback[]) => void,
+  ) {
     this.#socket = socket;
     this.#sender = sender;
     this.#onWritten = onWritten;
@@ -109,15 +113,14 @@ export class FrameWriter {
     this.#count(payloadLength, undefined);
   }
 
-  /** From here to `release` nothing is flushed: the caller is in the middle of a chunk and will add more. */
+  /** From here to `release` nothing is flushed: the caller will add more in the same turn. */
   hold(): void {
-    this.#isHeld = true;
+    this.#holds++;
   }
 
-  /** Writes what was added since `hold`. */
+  /** Writes what was added since `hold`, when every `hold` is released. */
   release(): void {
-    this.#isHeld = false;
-    this.flush();
+    if (--this.#holds === 0) this.flush();
   }
 
   /** Writes everything that was added, now. */
@@ -150,7 +153,7 @@ export class FrameWriter {
   /** The scheduled flush at the end of a tick. */
   flushScheduled(): void {
     this.#isScheduled = false;
-    this.flush();
+    if (this.#holds === 0) this.flush();
   }
 
   /** Forgets everything that did not go out, and returns the callbacks that are to be called with an error. */
@@ -180,7 +183,7 @@ export class FrameWriter {
       releaseBuffer(batch);
     }
     this.#batch = larger;
-    if (!this.#isHeld && !this.#isScheduled) this.#schedule();
+    if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
     return larger;
   }
 
@@ -234,6 +237,6 @@ export class FrameWriter {
     const write = this.#writes.shift();
     if (write === undefined) return;
     this.#bufferedAmount -= write.bytes;
-    this.#onWritten(write.callbacks);
+    this.#onWritten(write.bytes, write.callbacks);
   };
 }

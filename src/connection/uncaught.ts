@@ -1,0 +1,9 @@
+/**
+ * What a user's listener or callback throws: never swallowed, and never the end of what the library was doing. It is
+ * thrown where nobody catches it, as an uncaught exception of its own.
+ */
+export function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
