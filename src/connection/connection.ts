@@ -100,6 +100,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
   #pausedBy = 0;
+  /** The ends of the transport that came while paused: a stream may end although it is paused. */
+  readonly #heldEnds: (() => void)[] = [];
   #needsDrain = false;
   /** Payload bytes of messages that wait in the outbound queue. */
   #queuedAmount = 0;
@@ -233,7 +235,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   pause(reason: PauseReason): void {
     if (!this.#isPaused()) {
       this.#receiver.stop();
-      this.#transport?.socket.pause();
+      // While the transport ends, what comes is discarded, so that the end is seen.
+      if (this.#phase !== 'ENDING') this.#transport?.socket.pause();
       this.#heartbeat?.stop();
     }
     this.#pausedBy |= reason;
@@ -254,7 +257,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#isPaused() || !this.#isReading()) return;
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
-    if (!this.#isPaused()) this.#transport?.socket.resume();
+    if (this.#isPaused()) return;
+    for (const end of this.#heldEnds.splice(0)) this.#run(() => { this.#inOrder(end); });
+    this.#transport?.socket.resume();
   };
 
   onData(chunk: Buffer): void {
@@ -427,22 +432,26 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   onPeerEnd(): void {
-    this.#run(() => {
-      this.#inOrder(() => {
-        if (this.#lose(connectionLost())) this.#endTransport();
-        if (this.#phase === 'ENDING') this.#transport?.end();
-      });
-    });
+    this.#endInOrder(() => {
+      if (this.#lose(connectionLost())) this.#endTransport();
+      if (this.#phase === 'ENDING') this.#transport?.end();
+    }, true);
   }
 
   onTransportClose(error: NodeJS.ErrnoException | undefined): void {
-    this.#run(() => {
-      this.#inOrder(() => {
-        if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
-        else if (this.#move('giveUp')) this.#reportError(error);
-        this.#finish();
-      });
-    });
+    // One that broke cannot wait for `resume`: who has paused may be waiting for it to drain.
+    const mayWait = error === undefined && this.socket?.readableEnded === true;
+    this.#endInOrder(() => {
+      if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
+      else if (this.#move('giveUp')) this.#reportError(error);
+      this.#finish();
+    }, mayWait);
+  }
+
+  /** After everything that was received before, of which the receiver may still keep some while it is paused. */
+  #endInOrder(end: () => void, mayWait: boolean): void {
+    if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
+    else this.#run(() => { this.#inOrder(end); });
   }
 
   onWritable(): void {
