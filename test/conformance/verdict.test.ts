@@ -1,5 +1,5 @@
 /**
- * What a verdict is worth: an independent implementation gets the good ones, and endpoints with a planted fault the bad.
+ * What a verdict is worth: an independent implementation gets good ones, and endpoints with a planted fault bad ones.
  */
 
 import { describe, expect, it } from 'vitest';

@@ -14,7 +14,7 @@ const beyondUnicode = Buffer.concat([kosme, Buffer.from('f4908080656469746564', 
 type Parts = readonly [first: Buffer, second: Buffer, third: Buffer];
 
 /** The text in three parts: the wrong sequence is the second, or its second octet is. */
-const wholeSequence: Parts = [beyondUnicode.subarray(0, 11), beyondUnicode.subarray(11, 15), beyondUnicode.subarray(15)];
+/** A text that is wrong in its middle: its octets 12 and 13 begin a character beyond U+10FFFF. */
 const secondOctet: Parts = [beyondUnicode.subarray(0, 12), beyondUnicode.subarray(12, 13), beyondUnicode.subarray(13)];
 
 const stillThere = 'still there?';
