@@ -31,6 +31,7 @@ import {
   typeError,
 } from './options.js';
 import { CloseCode, encodeClosePayload } from './protocol/close-code.js';
+import { EMPTY } from './protocol/frame.js';
 import { makeConnection, toBytes, type WatershedConnection } from './watershed-connection.js';
 
 /**
@@ -62,13 +63,13 @@ export class Watershed {
    * node:http's `'upgrade'` event. No event of the connection fires before this tick is over. When the handshake is
    * wrong nothing is written, and the socket remains the caller's: see {@link Watershed.reject}.
    * @param protocols The subprotocols that the server speaks. The first of the client's that is among them is chosen.
-   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket is
-   * destroyed already, TypeError or RangeError for a wrong option.
+   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket has
+   * ended already, TypeError or RangeError for a wrong option.
    */
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached?: false | null | (AcceptOptions & { detached?: false | undefined }),
     protocols?: readonly string[] | null,
   ): WatershedConnection;
@@ -76,21 +77,21 @@ export class Watershed {
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached: true | (AcceptOptions & { detached: true }),
     protocols?: readonly string[] | null,
   ): Duplex;
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached: boolean | AcceptOptions | null | undefined,
     protocols?: readonly string[] | null,
   ): WatershedConnection | Duplex;
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached?: boolean | AcceptOptions | null,
     protocols?: readonly string[] | null,
   ): WatershedConnection | Duplex {
@@ -109,13 +110,13 @@ export class Watershed {
     });
     if (options.detached === true) {
       socket.write(handshake.responseHead, 'latin1');
-      return detach(socket, head);
+      return detach(socket, head ?? EMPTY);
     }
     const connection = makeConnection(
       (listener) => new Connection(true, resolved, listener, this.#group),
       handshake,
     );
-    connectionOf(connection)?.open(socket, head, handshake.responseHead);
+    connectionOf(connection)?.open(socket, head ?? EMPTY, handshake.responseHead);
     unguard(socket);
     return connection;
   }
@@ -129,13 +130,13 @@ export class Watershed {
    * was made with {@link Watershed.requestHeaders} or the like. No event of the connection fires before this tick is
    * over. When the answer is wrong nothing is written, and the socket remains the caller's.
    * @param key What the request had as Sec-WebSocket-Key.
-   * @throws HandshakeError when the response does not accept the handshake, WatershedError when the socket is destroyed
+   * @throws HandshakeError when the response does not accept the handshake, WatershedError when the socket has ended
    * already, TypeError or RangeError for a wrong option.
    */
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached?: false | null | (ConnectOptions & { detached?: false | undefined }),
   ): WatershedConnection;
@@ -143,21 +144,21 @@ export class Watershed {
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached: true | (ConnectOptions & { detached: true }),
   ): Duplex;
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached: boolean | ConnectOptions | null | undefined,
   ): WatershedConnection | Duplex;
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached?: boolean | ConnectOptions | null,
   ): WatershedConnection | Duplex {
@@ -168,12 +169,12 @@ export class Watershed {
     const resolved = resolveConnectOptions(options, this.#defaults);
     checkSocket(socket);
     const handshake = checkResponse(res, key, { protocols: options.protocols });
-    if (options.detached === true) return detach(socket, head);
+    if (options.detached === true) return detach(socket, head ?? EMPTY);
     const connection = makeConnection(
       (listener) => new Connection(false, resolved, listener, this.#group),
       handshake,
     );
-    connectionOf(connection)?.open(socket, head);
+    connectionOf(connection)?.open(socket, head ?? EMPTY);
     unguard(socket);
     return connection;
   }
@@ -269,8 +270,9 @@ function toConnection(face: WatershedConnection): Connection {
 }
 
 function checkSocket(socket: Duplex): void {
-  if (socket.destroyed) {
-    throw new WatershedError('WATERSHED_SOCKET_DESTROYED', 'The socket is destroyed: the peer has gone away already');
+  // One whose peer has ended takes no `head` back and says its end to nobody any more.
+  if (socket.destroyed || socket.readableEnded) {
+    throw new WatershedError('WATERSHED_SOCKET_DESTROYED', 'The socket has ended: the peer has gone away already');
   }
 }
 
