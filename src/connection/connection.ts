@@ -190,7 +190,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   /** Sends a whole message that is encoded already, for a connection whose frames are not masked. */
   sendEncoded(opcode: Opcode, frame: Buffer, payloadLength: number): void {
     if (sendChannel.hasSubscribers) {
-      publishFrame(sendChannel, this, opcode, frame.subarray(frame.length - payloadLength));
+      const payload = frame.subarray(frame.length - payloadLength);
+      publishFrame(sendChannel, this, opcode, opcode === Opcode.TEXT ? payload.toString() : payload);
     }
     if (this.outbound.isIdle) this.#writer?.encoded(frame, payloadLength);
     else this.#queueMessage(payloadLength, (writer) => { writer.encoded(frame, payloadLength); }, undefined);
