@@ -3,6 +3,14 @@
  */
 export { Watershed } from './watershed.js';
 export { WatershedConnection, type WatershedConnectionEvents } from './watershed-connection.js';
+export { WebSocket, type WebSocketAcceptOptions } from './websocket/websocket.js';
+export {
+  CloseEvent,
+  type CloseEventInit,
+  MessageEvent,
+  type MessageEventInit,
+  type WebSocketErrorEvent,
+} from './websocket/events.js';
 export { HandshakeError, ProtocolError, WatershedError, type WatershedErrorCode } from './errors.js';
 export type {
   AcceptOptions,

@@ -64,7 +64,7 @@ export class MessageIterator implements AsyncIterableIterator<string | Buffer, u
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#buffered -= size(message);
-      if (this.#isPaused && this.#buffered < this.#source.highWaterMark) {
+      if (this.#isPaused && (this.#buffered < this.#source.highWaterMark || this.#messages.length === 0)) {
         this.#isPaused = false;
         this.#source.resume();
       }
@@ -100,7 +100,10 @@ export class MessageIterator implements AsyncIterableIterator<string | Buffer, u
   }
 }
 
-/** What a message counts against the high-water mark: bytes; of a string its length, which is close and costs nothing. */
+/**
+ * What a message counts against the high-water mark: bytes; of a string its length, which is close and costs nothing.
+ * An empty one counts too, or a peer could send them without end.
+ */
 function size(message: string | Buffer): number {
-  return message.length;
+  return Math.max(message.length, 1);
 }

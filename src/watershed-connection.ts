@@ -3,6 +3,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { types } from 'node:util';
 import { WatershedError } from './errors.js';
 import { type Connection, type ConnectionEnd, PauseReason } from './connection/connection.js';
 import { connectionOf, setConnectionOf } from './connection/connection-of.js';
@@ -288,7 +289,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   #onEnd({ close, wasClean }: ConnectionEnd): void {
     this.#hasEnded = true;
-    this.#iterator?.finish(wasClean ? undefined : this.#error);
+    // An end that is not clean and has no error so far is our own `destroy`.
+    if (!wasClean) this.#error ??= new WatershedError('WATERSHED_DESTROYED', 'The connection was destroyed');
+    this.#iterator?.finish(this.#error);
     const code = close?.code;
     if (code === undefined) this.emit('end', null, null);
     else this.emit('end', closeCodeNames.get(code) ?? String(code), close?.reason ?? '');
@@ -304,6 +307,7 @@ function toControlPayload(nonce: unknown): Buffer {
 export function toBytes(name: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  // Of any realm, unlike instanceof: a test runner may have a realm of its own.
+  if (types.isArrayBuffer(value)) return new Uint8Array(value);
   throw typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value);
 }

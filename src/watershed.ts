@@ -6,12 +6,12 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { broadcast } from './connection/broadcast.js';
-import { type CloseAllResult, ConnectionGroup } from './connection/connection-group.js';
+import { type CloseAllResult, ConnectionGroup, setGroupOf } from './connection/connection-group.js';
 import { connectionOf } from './connection/connection-of.js';
 import { Connection } from './connection/connection.js';
-import { type HandshakeError, WatershedError } from './errors.js';
+import type { HandshakeError } from './errors.js';
 import { checkResponse, requestHeaders } from './handshake/client.js';
-import { guard, unguard } from './handshake/guard.js';
+import { checkSocket, guard, unguard } from './handshake/guard.js';
 import { generateKey } from './handshake/key.js';
 import { reject, type RejectOptions } from './handshake/reject.js';
 import { acceptHandshake } from './handshake/server.js';
@@ -31,7 +31,9 @@ import {
   typeError,
 } from './options.js';
 import { CloseCode, encodeClosePayload } from './protocol/close-code.js';
+import { EMPTY } from './protocol/frame.js';
 import { makeClassicFace, toBytes, type WatershedConnection } from './watershed-connection.js';
+import type { WebSocket } from './websocket/websocket.js';
 
 /**
  * Makes WebSocket connections out of HTTP upgrades that the caller drives with node:http: `accept` on a server,
@@ -51,6 +53,7 @@ export class Watershed {
    */
   constructor(options?: ConnectionOptions) {
     this.#defaults = resolveConnectionOptions(options);
+    setGroupOf(this, this.#group);
   }
 
   static get #instance(): Watershed {
@@ -62,13 +65,13 @@ export class Watershed {
    * node:http's `'upgrade'` event. No event of the connection fires before this tick is over. When the handshake is
    * wrong nothing is written, and the socket remains the caller's: see {@link Watershed.reject}.
    * @param protocols The subprotocols that the server speaks. The first of the client's that is among them is chosen.
-   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket is
-   * destroyed already, TypeError or RangeError for a wrong option.
+   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket has
+   * ended already, TypeError or RangeError for a wrong option.
    */
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached?: false | null | (AcceptOptions & { detached?: false | undefined }),
     protocols?: readonly string[] | null,
   ): WatershedConnection;
@@ -76,21 +79,21 @@ export class Watershed {
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached: true | (AcceptOptions & { detached: true }),
     protocols?: readonly string[] | null,
   ): Duplex;
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached: boolean | AcceptOptions | null | undefined,
     protocols?: readonly string[] | null,
   ): WatershedConnection | Duplex;
   accept(
     req: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     detached?: boolean | AcceptOptions | null,
     protocols?: readonly string[] | null,
   ): WatershedConnection | Duplex {
@@ -109,11 +112,11 @@ export class Watershed {
     });
     if (options.detached === true) {
       socket.write(handshake.responseHead, 'latin1');
-      return detach(socket, head);
+      return detach(socket, head ?? EMPTY);
     }
     const connection = new Connection(true, resolved, this.#group);
     const face = makeClassicFace(connection);
-    connection.open(socket, head, handshake);
+    connection.open(socket, head ?? EMPTY, handshake);
     unguard(socket);
     return face;
   }
@@ -127,13 +130,13 @@ export class Watershed {
    * was made with {@link Watershed.requestHeaders} or the like. No event of the connection fires before this tick is
    * over. When the answer is wrong nothing is written, and the socket remains the caller's.
    * @param key What the request had as Sec-WebSocket-Key.
-   * @throws HandshakeError when the response does not accept the handshake, WatershedError when the socket is destroyed
+   * @throws HandshakeError when the response does not accept the handshake, WatershedError when the socket has ended
    * already, TypeError or RangeError for a wrong option.
    */
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached?: false | null | (ConnectOptions & { detached?: false | undefined }),
   ): WatershedConnection;
@@ -141,21 +144,21 @@ export class Watershed {
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached: true | (ConnectOptions & { detached: true }),
   ): Duplex;
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached: boolean | ConnectOptions | null | undefined,
   ): WatershedConnection | Duplex;
   connect(
     res: IncomingMessage,
     socket: Duplex,
-    head: Buffer,
+    head: Buffer | null | undefined,
     key: string,
     detached?: boolean | ConnectOptions | null,
   ): WatershedConnection | Duplex {
@@ -166,10 +169,10 @@ export class Watershed {
     const resolved = resolveConnectOptions(options, this.#defaults);
     checkSocket(socket);
     const handshake = checkResponse(res, key, { protocols: options.protocols });
-    if (options.detached === true) return detach(socket, head);
+    if (options.detached === true) return detach(socket, head ?? EMPTY);
     const connection = new Connection(false, resolved, this.#group);
     const face = makeClassicFace(connection);
-    connection.open(socket, head, handshake);
+    connection.open(socket, head ?? EMPTY, handshake);
     unguard(socket);
     return face;
   }
@@ -248,7 +251,7 @@ export class Watershed {
    * @throws TypeError for something that is no connection, or no message.
    */
   static broadcast(
-    connections: Iterable<WatershedConnection>,
+    connections: Iterable<WatershedConnection | WebSocket>,
     data: string | ArrayBufferView | ArrayBuffer,
     options: BroadcastOptions = {},
   ): number {
@@ -258,16 +261,10 @@ export class Watershed {
   }
 }
 
-function toConnection(face: WatershedConnection): Connection {
+function toConnection(face: WatershedConnection | WebSocket): Connection {
   const connection = connectionOf(face);
   if (connection === undefined) throw typeError('connections', 'an iterable of connections', face);
   return connection;
-}
-
-function checkSocket(socket: Duplex): void {
-  if (socket.destroyed) {
-    throw new WatershedError('WATERSHED_SOCKET_DESTROYED', 'The socket is destroyed: the peer has gone away already');
-  }
 }
 
 function detach(socket: Duplex, head: Buffer): Duplex {

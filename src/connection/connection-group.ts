@@ -57,3 +57,14 @@ export class ConnectionGroup {
     resolve({ clean, destroyed });
   }
 }
+
+const groups = new WeakMap<object, ConnectionGroup>();
+
+/** Says which group an instance of `Watershed` has. */
+export function setGroupOf(watershed: object, group: ConnectionGroup): void {
+  groups.set(watershed, group);
+}
+
+export function groupOf(watershed: object): ConnectionGroup | undefined {
+  return groups.get(watershed);
+}

@@ -8,6 +8,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import type { Blob } from 'node:buffer';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
@@ -137,6 +138,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
   #pausedBy = 0;
+  #isRef = true;
+  /** The ends of the transport that came while paused: a stream may end although it is paused. */
+  readonly #heldEnds: (() => void)[] = [];
   #needsDrain = false;
   /** Payload bytes of messages that wait in the outbound queue. */
   #queuedAmount = 0;
@@ -176,6 +180,11 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return this.#queuedAmount + (this.#writer?.bufferedAmount ?? 0);
   }
 
+  /** Whether the transport is a net.Socket, whose data always comes in a turn of the event loop of its own. */
+  get isNetSocket(): boolean {
+    return this.socket instanceof Socket;
+  }
+
   get socket(): Duplex | undefined {
     return this.#transport?.socket;
   }
@@ -213,6 +222,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
     this.#move('open');
     // Asked for while it was CONNECTING.
+    if (!this.#isRef) this.setRef(false);
     if (this.#isPaused()) socket.pause();
     else this.#heartbeat?.start();
     this.#group?.add(this);
@@ -222,6 +232,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Lets the connection keep the process alive, or not. */
   setRef(isRef: boolean): void {
+    this.#isRef = isRef;
     const method = isRef ? 'ref' : 'unref';
     // Only sockets that the event loop knows have these.
     const target = this.#opening ?? (this.socket as Partial<OpeningHandshake> | undefined);
@@ -273,7 +284,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   /** Sends a whole message that is encoded already, for a connection whose frames are not masked. */
   sendEncoded(opcode: Opcode, frame: Buffer, payloadLength: number): void {
     if (sendChannel.hasSubscribers) {
-      publishFrame(sendChannel, this, opcode, frame.subarray(frame.length - payloadLength));
+      const payload = frame.subarray(frame.length - payloadLength);
+      publishFrame(sendChannel, this, opcode, opcode === Opcode.TEXT ? payload.toString() : payload);
     }
     if (this.outbound.isIdle) this.#writer?.encoded(frame, payloadLength);
     else this.#queueMessage(payloadLength, (writer) => { writer.encoded(frame, payloadLength); }, undefined);
@@ -322,7 +334,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   pause(reason: PauseReason): void {
     if (!this.#isPaused()) {
       this.#receiver.stop();
-      this.#transport?.socket.pause();
+      // While the transport ends, what comes is discarded, so that the end is seen.
+      if (this.#phase !== 'ENDING') this.#transport?.socket.pause();
       this.#heartbeat?.stop();
     }
     this.#pausedBy |= reason;
@@ -343,7 +356,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#isPaused() || !this.#isReading()) return;
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
-    if (!this.#isPaused()) this.#transport?.socket.resume();
+    if (this.#isPaused()) return;
+    for (const end of this.#heldEnds.splice(0)) this.#run(() => { this.#inOrder(end); });
+    this.#transport?.socket.resume();
   };
 
   onData(chunk: Buffer): void {
@@ -527,22 +542,26 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   onPeerEnd(): void {
-    this.#run(() => {
-      this.#inOrder(() => {
-        if (this.#lose(connectionLost())) this.#endTransport();
-        if (this.#phase === 'ENDING') this.#transport?.end();
-      });
-    });
+    this.#endInOrder(() => {
+      if (this.#lose(connectionLost())) this.#endTransport();
+      if (this.#phase === 'ENDING') this.#transport?.end();
+    }, true);
   }
 
   onTransportClose(error: NodeJS.ErrnoException | undefined): void {
-    this.#run(() => {
-      this.#inOrder(() => {
-        if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
-        else if (this.#move('giveUp')) this.#reportError(error);
-        this.#finish();
-      });
-    });
+    // One that broke cannot wait for `resume`: who has paused may be waiting for it to drain.
+    const mayWait = error === undefined && this.socket?.readableEnded === true;
+    this.#endInOrder(() => {
+      if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
+      else if (this.#move('giveUp')) this.#reportError(error);
+      this.#finish();
+    }, mayWait);
+  }
+
+  /** After everything that was received before, of which the receiver may still keep some while it is paused. */
+  #endInOrder(end: () => void, mayWait: boolean): void {
+    if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
+    else this.#run(() => { this.#inOrder(end); });
   }
 
   onWritable(): void {

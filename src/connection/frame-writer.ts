@@ -20,6 +20,7 @@ interface PendingWrite {
   /** The payload bytes in it that `bufferedAmount` counts. */
   readonly bytes: number;
   readonly callbacks: readonly SendCallback[];
+  next: PendingWrite | undefined;
 }
 
 const NO_CALLBACKS: readonly SendCallback[] = [];
@@ -49,7 +50,9 @@ export class FrameWriter {
   #holds = 0;
   #isScheduled = false;
   #bufferedAmount = 0;
-  #writes: PendingWrite[] = [];
+  /** In order. A list: a peer that does not read makes it long, and shifting a long array moves all of it. */
+  #firstWrite: PendingWrite | undefined;
+  #lastWrite: PendingWrite | undefined;
 
   constructor(
     socket: Duplex,
@@ -158,10 +161,12 @@ export class FrameWriter {
 
   /** Forgets everything that did not go out, and returns the callbacks that are to be called with an error. */
   abandon(): SendCallback[] {
-    const callbacks = this.#writes.flatMap((write) => write.callbacks);
-    if (this.#batchCallbacks !== undefined) callbacks.push(...this.#batchCallbacks);
+    const callbacks: SendCallback[] = [];
+    for (let write = this.#firstWrite; write !== undefined; write = write.next) callbacks.push(...write.callbacks);
+    callbacks.push(...(this.#batchCallbacks ?? NO_CALLBACKS));
     if (this.#batch !== undefined) releaseBuffer(this.#batch);
-    this.#writes = [];
+    this.#firstWrite = undefined;
+    this.#lastWrite = undefined;
     this.#batch = undefined;
     this.#batchEnd = 0;
     this.#batchBytes = 0;
@@ -226,7 +231,10 @@ export class FrameWriter {
   }
 
   #write(chunk: Uint8Array, bytes: number, callbacks: readonly SendCallback[]): void {
-    this.#writes.push({ bytes, callbacks });
+    const write: PendingWrite = { bytes, callbacks, next: undefined };
+    if (this.#lastWrite === undefined) this.#firstWrite = write;
+    else this.#lastWrite.next = write;
+    this.#lastWrite = write;
     this.#socket.write(chunk, this.#onWrite);
   }
 
@@ -234,8 +242,10 @@ export class FrameWriter {
   readonly #onWrite = (error?: Error | null): void => {
     // A failed write destroys the transport, and `abandon` reports it with the reason. After that there is none left.
     if (error) return;
-    const write = this.#writes.shift();
+    const write = this.#firstWrite;
     if (write === undefined) return;
+    this.#firstWrite = write.next;
+    if (write.next === undefined) this.#lastWrite = undefined;
     this.#bufferedAmount -= write.bytes;
     this.#onWritten(write.bytes, write.callbacks);
   };

@@ -31,6 +31,7 @@ export class Heartbeat {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#isAnswerDue = false;
   }
 
   /** Something came from the peer. Called for every chunk, and so it leaves the timer alone while it can. */

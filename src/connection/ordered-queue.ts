@@ -11,12 +11,14 @@ export type Work = (done: () => void) => void;
 interface Entry {
   readonly work: Work;
   readonly cancel: ((error: Error) => void) | undefined;
+  next: Entry | undefined;
 }
 
 export class OrderedQueue {
   readonly #onIdle: (() => void) | undefined;
-  /** The first entry is under way, the others wait. */
-  #entries: Entry[] = [];
+  /** It is under way, and those behind it wait. A list: taking the first off a long array moves all the others. */
+  #first: Entry | undefined;
+  #last: Entry | undefined;
   #isAdvancing = false;
 
   /** `onIdle` is called when everything is done. */
@@ -26,20 +28,28 @@ export class OrderedQueue {
 
   /** Whether nothing is under way and nothing waits: then work may be done without the queue. */
   get isIdle(): boolean {
-    return this.#entries.length === 0;
+    return this.#first === undefined;
   }
 
   /** Adds work at the end. `cancel` is called instead if the queue is cancelled before the work is done. */
   push(work: Work, cancel?: (error: Error) => void): void {
-    this.#entries.push({ work, cancel });
-    if (this.#entries.length === 1) this.#advance();
+    const entry: Entry = { work, cancel, next: undefined };
+    const last = this.#last;
+    this.#last = entry;
+    if (last !== undefined) {
+      last.next = entry;
+      return;
+    }
+    this.#first = entry;
+    this.#advance();
   }
 
   /** Drops everything. Work that is under way may still say that it is done, which then means nothing. */
   cancel(error: Error): void {
-    const entries = this.#entries;
-    this.#entries = [];
-    for (const { cancel } of entries) cancel?.(error);
+    let entry = this.#first;
+    this.#first = undefined;
+    this.#last = undefined;
+    for (; entry !== undefined; entry = entry.next) entry.cancel?.(error);
   }
 
   /** Begins the first entry, and goes on as long as entries are done at once: a loop, so that no stack grows. */
@@ -47,9 +57,9 @@ export class OrderedQueue {
     if (this.#isAdvancing) return;
     this.#isAdvancing = true;
     let entry: Entry | undefined;
-    while ((entry = this.#entries[0]) !== undefined) {
+    while ((entry = this.#first) !== undefined) {
       entry.work(this.#doneWith(entry));
-      if (this.#entries[0] === entry) break;
+      if (this.#first === entry) break;
     }
     this.#isAdvancing = false;
     if (entry === undefined) this.#onIdle?.();
@@ -58,8 +68,9 @@ export class OrderedQueue {
   #doneWith(entry: Entry): () => void {
     return () => {
       // Said twice, or after the queue was cancelled.
-      if (this.#entries[0] !== entry) return;
-      this.#entries.shift();
+      if (this.#first !== entry) return;
+      this.#first = entry.next;
+      if (entry.next === undefined) this.#last = undefined;
       this.#advance();
     };
   }

@@ -34,6 +34,8 @@ export class Transport {
     // Put back before there is a 'data' listener, so that it comes with the data, in a later tick.
     if (head.length > 0) socket.unshift(head);
     socket.on('data', this.#onData);
+    // Whoever paused it while it was theirs has handed it over.
+    socket.resume();
   }
 
   /** `address:port` of the peer; empty when the transport has none. */

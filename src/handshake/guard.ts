@@ -4,6 +4,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { WatershedError } from '../errors.js';
 
 /**
  * Guards a socket until it is accepted or refused. A socket that has failed by then is destroyed, and `accept` says so.
@@ -16,6 +17,14 @@ export function guard(socket: Duplex): void {
 /** Takes the guard away, once somebody else listens for the socket's errors. */
 export function unguard(socket: Duplex): void {
   socket.off('error', ignoreError);
+}
+
+/** @throws WatershedError when nothing more can come of a socket. */
+export function checkSocket(socket: Duplex): void {
+  // One whose peer has ended takes no `head` back and says its end to nobody any more.
+  if (socket.destroyed || socket.readableEnded) {
+    throw new WatershedError('WATERSHED_SOCKET_DESTROYED', 'The socket has ended: the peer has gone away already');
+  }
 }
 
 function ignoreError(): void {

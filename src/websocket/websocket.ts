@@ -1,0 +1,418 @@
+/**
+ * The WHATWG face: the WebSocket interface (WebSockets Standard, https://websockets.spec.whatwg.org/), on both ends. It
+ * translates and holds no protocol. The standard's steps stand as comments over the code that does them.
+ */
+import { Blob } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { Connection, type ConnectionEnd } from '../connection/connection.js';
+import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
+import { groupOf } from '../connection/connection-group.js';
+import { checkSocket, unguard } from '../handshake/guard.js';
+import { openHandshake } from '../handshake/request.js';
+import { acceptHandshake } from '../handshake/server.js';
+import {
+  type AcceptOptions,
+  defaultConnectionOptions,
+  resolveAcceptOptions,
+  resolveWebSocketOptions,
+  typeError,
+  type WebSocketInit,
+  type WebSocketOptions,
+} from '../options.js';
+import type { Watershed } from '../watershed.js';
+import type { WatershedConnection } from '../watershed-connection.js';
+import { BufferedAmount } from './buffered-amount.js';
+import { clampToUnsignedShort, isIterableObject, toMessage, toProtocols, toUSVString } from './conversions.js';
+import { EventHandlers } from './event-handlers.js';
+import { createCloseEvent, createErrorEvent, createMessageEvent } from './events.js';
+import { TaskQueue } from './task-queue.js';
+import { checkProtocols, getURLRecord } from './url.js';
+
+/** Options of `WebSocket.accept`. */
+export interface WebSocketAcceptOptions extends Omit<AcceptOptions, 'detached'> {
+  /** The instance whose `closeAll` closes this connection too. */
+  readonly watershed?: Watershed | undefined;
+}
+
+/** Says to the constructor that there is a connection already. */
+const ADOPT = Symbol('adopt');
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+/** The longest reason, in bytes (WebSockets Standard section 3.1, `close`). */
+const MAX_REASON_LENGTH = 123;
+
+/**
+ * Payloads above this are not copied by a server's connection when they are sent: they are copied here, since what is
+ * sent is what the bytes were at the call.
+ */
+const SNAPSHOT_FROM = 16 * 1024;
+
+export class WebSocket extends EventTarget {
+  static readonly CONNECTING = CONNECTING;
+  static readonly OPEN = OPEN;
+  static readonly CLOSING = CLOSING;
+  static readonly CLOSED = CLOSED;
+  declare readonly CONNECTING: 0;
+  declare readonly OPEN: 1;
+  declare readonly CLOSING: 2;
+  declare readonly CLOSED: 3;
+
+  readonly #url: string;
+  readonly #origin: string;
+  readonly #connection: Connection;
+  readonly #bufferedAmount: BufferedAmount;
+  readonly #tasks: TaskQueue;
+  readonly #handlers = new EventHandlers(this);
+  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  #protocol = '';
+  #extensions = '';
+  #binaryType: BinaryType = 'blob';
+  /** Why the connection was failed, if it was. */
+  #error: Error | undefined;
+  /** The read of the connection in which an event was dispatched last. */
+  #lastRead = 0;
+
+  /**
+   * Opens a connection. It never throws for what the network does: that comes as `error` and `close`.
+   * @param url `ws:`, `wss:`, `http:` or `https:`; or `ws+unix:/path/of/socket:/path` for a Unix socket.
+   * @param protocols The subprotocols to ask for, or options with `protocols` among them.
+   * @param options What only Node has; see {@link WebSocketOptions}.
+   * @throws SyntaxError DOMException for a wrong URL or subprotocol, TypeError or RangeError for a wrong option.
+   */
+  constructor(
+    url: string | URL,
+    protocols: string | Iterable<string> | WebSocketInit | undefined = [],
+    options: WebSocketOptions | null | undefined = undefined,
+  ) {
+    super();
+    if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': 1 argument required, but only 0 present");
+    if ((url as unknown) === ADOPT) {
+      this.#connection = protocols as unknown as Connection;
+      this.#url = this.#connection.url;
+    } else {
+      const init = isDictionary(protocols) ? protocols : undefined;
+      const requested = toProtocols(init === undefined ? protocols : (init.protocols ?? []));
+      // 1. Let baseURL be this's relevant settings object's API base URL.
+      // 2. Let urlRecord be the result of getting a URL record given url and baseURL.
+      const urlRecord = getURLRecord(toUSVString(url));
+      // 3. If protocols is a string, set protocols to a sequence consisting of just that string.
+      // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […], then
+      //    throw a "SyntaxError" DOMException.
+      checkProtocols(requested);
+      const { protocols: _, ...clientOptions }: WebSocketInit = { ...options, ...init };
+      this.#connection = new Connection(false, resolveWebSocketOptions(clientOptions));
+      // 5. Set this's url to urlRecord.
+      this.#url = urlRecord.href;
+      this.#connection.url = this.#url;
+      // 7.1. Establish a WebSocket connection given urlRecord, protocols, and client.
+      const connection = this.#connection;
+      connection.beginOpening(
+        openHandshake(urlRecord, requested, clientOptions, {
+          onEstablished: (established) => { connection.open(established.socket, established.head, established); },
+          onFailure: (error) => { connection.failOpening(error); },
+        }),
+      );
+    }
+    this.#origin = URL.canParse(this.#url) ? new URL(this.#url).origin : '';
+    const connection = this.#connection;
+    this.#bufferedAmount = new BufferedAmount(connection);
+    // What the handlers of one batch send leaves together, after the last event.
+    this.#tasks = new TaskQueue(() => { connection.hold(); }, () => { connection.release(); });
+    this.#attach();
+  }
+
+  /**
+   * Accepts an upgrade (RFC 6455 section 4.2) with the arguments of node:http's `'upgrade'` event: writes the 101 and
+   * returns the server's end, which is CONNECTING and fires `open` like any other. When the handshake is wrong nothing
+   * is written, and the socket remains the caller's.
+   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket is
+   * destroyed already, TypeError or RangeError for a wrong option.
+   */
+  static accept(req: IncomingMessage, socket: Duplex, head: Buffer, options: WebSocketAcceptOptions = {}): WebSocket {
+    const { watershed, ...acceptOptions } = options;
+    const group = watershed === undefined ? undefined : groupOf(watershed);
+    if (watershed !== undefined && group === undefined) throw typeError('options.watershed', 'a Watershed', watershed);
+    const resolved = resolveAcceptOptions(acceptOptions, defaultConnectionOptions);
+    checkSocket(socket);
+    const isSecure = socket instanceof TLSSocket;
+    const { protocols, headers, origin } = acceptOptions;
+    const handshake = acceptHandshake(req, { protocols, headers, origin, isSecure, versionRequired: true });
+    const connection = new Connection(true, resolved, group);
+    connection.url = requestURL(req, isSecure);
+    const webSocket = WebSocket.#adopt(connection);
+    connection.open(socket, head, handshake);
+    unguard(socket);
+    return webSocket;
+  }
+
+  /**
+   * The standard face of a classic connection: the same connection, and always the same object for it. It starts
+   * CONNECTING and fires `open` before anything else.
+   * @throws TypeError for something that is no connection of this library.
+   */
+  static from(connection: WatershedConnection): WebSocket {
+    const engine = connectionOf(connection);
+    if (engine === undefined) throw typeError('connection', 'a WatershedConnection', connection);
+    return (engine.standardFace as WebSocket | undefined) ?? WebSocket.#adopt(engine);
+  }
+
+  static #adopt(connection: Connection): WebSocket {
+    return new WebSocket(ADOPT as never, connection as never);
+  }
+
+  /** The URL, as it was resolved; empty when it is not known. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED. It changes only between events, and in `close`. */
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** The bytes given to `send` that the network has not taken yet, and those that it never will. */
+  get bufferedAmount(): number {
+    return this.#bufferedAmount.value;
+  }
+
+  /** The extensions that the server chose, as its header names them. */
+  get extensions(): string {
+    return this.#extensions;
+  }
+
+  /** The subprotocol that the server chose. */
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  /** How binary messages are delivered: `'blob'` or `'arraybuffer'`. */
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(value: BinaryType) {
+    const type: string = toUSVString(value);
+    // An attribute whose type is an enumeration ignores what is not in it (Web IDL section 3.7.6).
+    if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
+  }
+
+  get onopen(): unknown {
+    return this.#handlers.get('open');
+  }
+
+  set onopen(value: unknown) {
+    this.#handlers.set('open', value);
+  }
+
+  get onerror(): unknown {
+    return this.#handlers.get('error');
+  }
+
+  set onerror(value: unknown) {
+    this.#handlers.set('error', value);
+  }
+
+  get onclose(): unknown {
+    return this.#handlers.get('close');
+  }
+
+  set onclose(value: unknown) {
+    this.#handlers.set('close', value);
+  }
+
+  get onmessage(): unknown {
+    return this.#handlers.get('message');
+  }
+
+  set onmessage(value: unknown) {
+    this.#handlers.set('message', value);
+  }
+
+  /**
+   * Closes the connection, after what was sent before. `close` follows.
+   * @param code 1000 or 3000 to 4999. Without it the CLOSE is empty, or has 1000 if there is a reason.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws InvalidAccessError DOMException for another code, SyntaxError DOMException for a longer reason.
+   */
+  close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+    let closeCode = code === undefined ? undefined : clampToUnsignedShort(code);
+    const closeReason = reason === undefined ? '' : toUSVString(reason);
+    // 1. If code is present, but is neither an integer equal to 1000 nor an integer in the range 3000 to 4999,
+    //    inclusive, throw an "InvalidAccessError" DOMException.
+    if (closeCode !== undefined && closeCode !== 1000 && (closeCode < 3000 || closeCode > 4999)) {
+      throw new DOMException(`The close code must be 1000 or 3000 to 4999, but is ${String(closeCode)}`, 'InvalidAccessError');
+    }
+    // 2. If reason is present, then: 2.2. If reasonBytes is longer than 123 bytes, then throw a "SyntaxError".
+    if (Buffer.byteLength(closeReason) > MAX_REASON_LENGTH) {
+      throw new DOMException(`The reason must be at most ${String(MAX_REASON_LENGTH)} bytes of UTF-8`, 'SyntaxError');
+    }
+    // 3. If this's ready state is CLOSING (2) or CLOSED (3): do nothing.
+    if (this.#readyState === CLOSING || this.#readyState === CLOSED) return;
+    // 3. If the WebSocket connection is not yet established: fail the WebSocket connection and set the ready state to
+    //    CLOSING. If the closing handshake has not yet been started: start it, and set the ready state to CLOSING.
+    if (closeReason !== '') closeCode ??= 1000;
+    this.#readyState = CLOSING;
+    this.#connection.close(closeCode, closeReason);
+  }
+
+  /**
+   * Sends a message: a string as text, a Blob, an ArrayBuffer or a view as binary; anything else is made a string. The
+   * bytes are taken as they are at the call. Once the connection is closing the message is dropped.
+   * @throws InvalidStateError DOMException while CONNECTING, TypeError for a shared or resizable buffer.
+   */
+  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': 1 argument required, but only 0 present");
+    const message = toMessage(data);
+    // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
+    if (this.#readyState === CONNECTING) {
+      throw new DOMException('The connection is not open yet: wait for the open event', 'InvalidStateError');
+    }
+    // 2. Run the appropriate set of steps: if the connection is established and the closing handshake has not been
+    //    started, send a message; in any case, increase bufferedAmount by its length in bytes.
+    const isSendable = this.#readyState === OPEN && this.#connection.readyState === OPEN;
+    if (typeof message === 'string') {
+      if (isSendable) this.#connection.sendText(message);
+      else this.#bufferedAmount.drop(Buffer.byteLength(message));
+    } else if (message instanceof Blob) {
+      if (isSendable) this.#connection.sendBlob(message);
+      else this.#bufferedAmount.drop(message.size);
+    } else if (isSendable) {
+      const isSnapshotNeeded = this.#connection.isServer && message.length > SNAPSHOT_FROM;
+      this.#connection.sendBinary(isSnapshotNeeded ? Uint8Array.from(message) : message);
+    } else {
+      this.#bufferedAmount.drop(message.length);
+    }
+  }
+
+  /** Lets the WebSocket keep the process alive, as it does by default until it is closed. */
+  [Symbol.for('nodejs.ref')](): void {
+    this.#connection.setRef(true);
+  }
+
+  /** Lets the process end though the WebSocket is not closed. */
+  [Symbol.for('nodejs.unref')](): void {
+    this.#connection.setRef(false);
+  }
+
+  #attach(): void {
+    const connection = this.#connection;
+    connection.standardFace = this;
+    setConnectionOf(this, connection);
+    connection.attach({
+      onOpen: () => { this.#tasks.push(this.#opened); },
+      onText: (text) => { this.#receive(text); },
+      onBinary: (data) => { this.#receive(data); },
+      onPing: () => undefined,
+      onPong: () => undefined,
+      onWritten: (bytes) => { this.#bufferedAmount.written(bytes); },
+      onDrain: () => undefined,
+      onClosing: () => { this.#tasks.push(this.#closingStarted); },
+      onError: (error) => { this.#error = error; },
+      onReset: (reason) => {
+        // The standard's "flagged as full": the one loss that is reported as an error.
+        if (reason.code === 'WATERSHED_BUFFER_LIMIT') this.#error = reason;
+      },
+      onEnd: (end) => { this.#tasks.push(() => { this.#closed(end); }); },
+    });
+    if (connection.readyState === OPEN) this.#tasks.push(this.#opened);
+    else if (connection.readyState !== CONNECTING) this.#readyState = connection.readyState;
+  }
+
+  // "When the WebSocket connection is established" (section 4, feedback from the protocol)
+  readonly #opened = (): void => {
+    // close() was called meanwhile.
+    if (this.#readyState !== CONNECTING) return;
+    // 1. Change the ready state to OPEN (1).
+    this.#readyState = OPEN;
+    // 2. Change the extensions attribute's value to the extensions in use, if it is not the null value.
+    this.#extensions = this.#connection.extensions;
+    // 3. Change the protocol attribute's value to the subprotocol in use, if it is not the null value.
+    this.#protocol = this.#connection.subprotocol ?? '';
+    // 4. Fire an event named open at the WebSocket object.
+    this.dispatchEvent(new Event('open'));
+  };
+
+  // "When a WebSocket message has been received with type type and data data"
+  #receive(data: string | Buffer): void {
+    const connection = this.#connection;
+    // The first message of a chunk comes in a turn of the event loop of its own already. A stream that is no socket may
+    // deliver in the middle of somebody's call.
+    if (this.#tasks.isIdle && connection.reads !== this.#lastRead && connection.isNetSocket) {
+      this.#lastRead = connection.reads;
+      this.#messageReceived(data);
+    } else {
+      this.#tasks.push(() => { this.#messageReceived(data); });
+    }
+  }
+
+  #messageReceived(data: string | Buffer): void {
+    // 1. If ready state is not OPEN (1), then return.
+    if (this.#readyState !== OPEN) return;
+    // 2. Let dataForEvent be determined by switching on type and binary type.
+    const dataForEvent =
+      typeof data === 'string' ? data : this.#binaryType === 'blob' ? new Blob([data]) : toArrayBuffer(data);
+    // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute initialized
+    //    to the serialization of the WebSocket object's url's origin, and the data attribute initialized to dataForEvent.
+    this.dispatchEvent(createMessageEvent(dataForEvent, this.#origin));
+  }
+
+  // "When the WebSocket closing handshake is started"
+  readonly #closingStarted = (): void => {
+    if (this.#readyState === OPEN) this.#readyState = CLOSING;
+  };
+
+  // "When the WebSocket connection is closed, possibly cleanly"
+  #closed({ close, wasClean }: ConnectionEnd): void {
+    // 1. Change the ready state to CLOSED (3).
+    this.#readyState = CLOSED;
+    // 2. If the user agent was required to fail the WebSocket connection, or if the WebSocket connection was closed after
+    //    being flagged as full, fire an event named error at the WebSocket object.
+    if (this.#error !== undefined) this.dispatchEvent(createErrorEvent(this.#error));
+    // 3. Fire an event named close at the WebSocket object, using CloseEvent.
+    const code = close === undefined ? 1006 : (close.code ?? 1005);
+    const fireClose = (): void => {
+      this.dispatchEvent(createCloseEvent(wasClean, code, close?.reason ?? ''));
+    };
+    // Between the two events the microtasks run, as they do in a browser when a listener has returned.
+    if (this.#error === undefined) fireClose();
+    else this.#tasks.push(fireClose);
+  }
+}
+
+type BinaryType = 'blob' | 'arraybuffer';
+
+/** The bytes in an ArrayBuffer of their own. */
+function toArrayBuffer(data: Buffer): ArrayBuffer {
+  if (data.byteLength === data.buffer.byteLength) return data.buffer as ArrayBuffer;
+  const buffer = new ArrayBuffer(data.byteLength);
+  new Uint8Array(buffer).set(data);
+  return buffer;
+}
+
+/** Options in the place of the subprotocols: an object that is neither iterable nor a function. */
+function isDictionary(value: unknown): value is WebSocketInit {
+  return typeof value === 'object' && value !== null && !isIterableObject(value);
+}
+
+function requestURL(req: IncomingMessage, isSecure: boolean): string {
+  const url = `${isSecure ? 'wss' : 'ws'}://${req.headers.host ?? ''}${req.url ?? ''}`;
+  return URL.canParse(url) ? new URL(url).href : '';
+}
+
+for (const name of ['url', 'readyState', 'bufferedAmount', 'onopen', 'onerror', 'onclose', 'extensions', 'protocol', 'close',
+  'onmessage', 'binaryType', 'send']) {
+  const descriptor = Object.getOwnPropertyDescriptor(WebSocket.prototype, name);
+  Object.defineProperty(WebSocket.prototype, name, { ...descriptor, enumerable: true });
+}
+for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+  const constant = { value, enumerable: true, configurable: false, writable: false };
+  Object.defineProperty(WebSocket, name, constant);
+  Object.defineProperty(WebSocket.prototype, name, constant);
+}
+Object.defineProperty(WebSocket.prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true });

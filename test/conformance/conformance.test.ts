@@ -1,3 +1,5 @@
+/** The sections whose cases take milliseconds; a section that takes longer has a file, and so a process, of its own. */
+
 import { framing } from './cases/1-framing.js';
 import { pingsAndPongs } from './cases/2-pings-and-pongs.js';
 import { reservedBits } from './cases/3-reserved-bits.js';

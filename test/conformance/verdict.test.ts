@@ -1,3 +1,7 @@
+/**
+ * What a verdict is worth: an independent implementation gets good ones, and endpoints with a planted fault bad ones.
+ */
+
 import { describe, expect, it } from 'vitest';
 import type { ConformanceCase, Section } from './case.js';
 import { framing } from './cases/1-framing.js';

@@ -56,7 +56,7 @@ describe('mask', () => {
         expect((bits & 0x80) !== 0).toBe(hasNonAscii(definition(payload, key, phase)));
         expect(bits === 0).toBe((bits & 0x80) === 0);
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -75,7 +75,7 @@ describe('mask', () => {
         expect(bytes.equals(expected)).toBe(true);
         expect((bits & 0x80) !== 0).toBe(hasNonAscii(definition(payload, key, phase)));
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 

@@ -142,7 +142,7 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
           expect(failingPush(chunks, isServer)).toBe(failing);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });

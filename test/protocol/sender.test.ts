@@ -189,7 +189,7 @@ describe.each(senders)('Sender of $end', ({ isServer }) => {
           else expect(Buffer.isBuffer(received) && received.equals(message)).toBe(true);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 });

@@ -118,7 +118,7 @@ describe('Utf8Validator', () => {
         const refusing = pieces.findIndex((piece) => (end += piece.length) > length);
         expect(pushPieces(new Utf8Validator(), pieces)).toBe(refusing === -1 ? pieces.length : refusing);
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -130,7 +130,7 @@ describe('Utf8Validator', () => {
         const isValid = pushPieces(validator, pieces) === pieces.length && validator.isComplete;
         expect(isValid).toBe(decodes(bytes));
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 });

@@ -9,12 +9,16 @@ const greeting = text('Hello-µ@ßöäüàá-UTF-8!!');
 const kosme = Buffer.from('cebae1bdb9cf83cebcceb5', 'hex');
 const withSurrogate = text(Buffer.concat([kosme, Buffer.from('eda080656469746564', 'hex')]));
 
-/** A text that is wrong in its middle, where U+110000 would be: nothing before its octet 13, for good from there on. */
+/** A text that is wrong in its middle: its octets 12 and 13 begin a character beyond U+10FFFF. */
 const beyondUnicode = Buffer.concat([kosme, Buffer.from('f4908080656469746564', 'hex')]);
 type Parts = readonly [first: Buffer, second: Buffer, third: Buffer];
 
 /** The text in three parts: the wrong sequence is the second, or its second octet is. */
-const wholeSequence: Parts = [beyondUnicode.subarray(0, 11), beyondUnicode.subarray(11, 15), beyondUnicode.subarray(15)];
+const wholeSequence: Parts = [
+  beyondUnicode.subarray(0, 11),
+  beyondUnicode.subarray(11, 15),
+  beyondUnicode.subarray(15),
+];
 const secondOctet: Parts = [beyondUnicode.subarray(0, 12), beyondUnicode.subarray(12, 13), beyondUnicode.subarray(13)];
 
 const stillThere = 'still there?';
