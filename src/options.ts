@@ -159,9 +159,10 @@ export const defaultConnectionOptions: ResolvedConnectionOptions = {
 /** The longest delay that a Node timer takes: a longer one would fire at once. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-type Check = (name: string, value: unknown) => void;
+/** Throws when an option's value is wrong. `name` is the option's, as the message shows it. */
+export type Check = (name: string, value: unknown) => void;
 
-const connectionChecks: Readonly<Record<keyof ConnectionOptions, Check>> = {
+export const connectionChecks: Readonly<Record<keyof ConnectionOptions, Check>> = {
   maxPayload: count(0),
   maxFragments: count(1),
   highWaterMark: count(0),
@@ -187,10 +188,7 @@ const connectChecks: Readonly<Record<keyof ConnectOptions, Check>> = {
 
 const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
   protocols: checkRequestedProtocols,
-  origin: (name, value) => {
-    if (typeof value !== 'string') throw typeError(name, 'a string', value);
-    checkFieldValue(name, value);
-  },
+  origin: checkOrigin,
 };
 
 const closeAllChecks: Readonly<Record<keyof CloseAllOptions, Check>> = {
@@ -279,7 +277,8 @@ export function typeError(name: string, expected: string, value: unknown): TypeE
   return new TypeError(`${name} must be ${expected}, but is ${show(value)}`);
 }
 
-function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionOptions): ResolvedConnectionOptions {
+/** The options of a connection, already checked, with what is missing filled in. */
+export function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionOptions): ResolvedConnectionOptions {
   return {
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxFragments: options.maxFragments ?? defaults.maxFragments,
@@ -291,7 +290,8 @@ function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionOptions)
   };
 }
 
-function checkOptions(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
+/** Checks each option that is given, and refuses names that `checks` does not have. */
+export function checkOptions(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
   if (typeof options !== 'object' || options === null) throw typeError(what, 'an object', options);
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(checks, name)) {
@@ -304,7 +304,7 @@ function checkOptions(what: string, options: unknown, checks: Readonly<Record<st
   }
 }
 
-function count(minimum: number): Check {
+export function count(minimum: number): Check {
   return (name, value) => {
     if (typeof value !== 'number') throw typeError(name, 'a number', value);
     if (value !== Infinity && (!Number.isSafeInteger(value) || value < minimum)) {
@@ -315,7 +315,7 @@ function count(minimum: number): Check {
   };
 }
 
-function milliseconds(minimum: number): Check {
+export function milliseconds(minimum: number): Check {
   return (name, value) => {
     if (typeof value !== 'number') throw typeError(name, 'a number of milliseconds', value);
     if (!Number.isInteger(value) || value < minimum || value > MAX_DELAY) {
@@ -327,7 +327,7 @@ function milliseconds(minimum: number): Check {
   };
 }
 
-function checkBoolean(name: string, value: unknown): void {
+export function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw typeError(name, 'true or false', value);
 }
 
@@ -362,16 +362,25 @@ function checkRequestedProtocols(name: string, value: unknown): void {
   }
 }
 
+/** The value of an Origin header. */
+export function checkOrigin(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw typeError(name, 'a string', value);
+  checkFieldValue(name, value);
+}
+
 function checkHeaders(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) throw typeError(name, 'an object', value);
-  for (const [field, fieldValue] of Object.entries(value)) {
-    if (!isToken(field)) {
-      throw new RangeError(`${name} must have tokens as names (RFC 9110 section 5.1), but one is ${show(field)}`);
-    }
-    for (const line of (Array.isArray(fieldValue) ? fieldValue : [fieldValue]) as unknown[]) {
-      if (typeof line !== 'string') throw typeError(`${name}[${show(field)}]`, 'a string or an array of strings', line);
-      checkFieldValue(`${name}[${show(field)}]`, line);
-    }
+  for (const [field, fieldValue] of Object.entries(value)) checkHeader(name, field, fieldValue);
+}
+
+/** One header field, with a value or an array of them. `name` is the option's. */
+export function checkHeader(name: string, field: string, value: unknown): void {
+  if (!isToken(field)) {
+    throw new RangeError(`${name} must have tokens as names (RFC 9110 section 5.1), but one is ${show(field)}`);
+  }
+  for (const line of (Array.isArray(value) ? value : [value]) as unknown[]) {
+    if (typeof line !== 'string') throw typeError(`${name}[${show(field)}]`, 'a string or an array of strings', line);
+    checkFieldValue(`${name}[${show(field)}]`, line);
   }
 }
 

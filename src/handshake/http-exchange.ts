@@ -1,0 +1,89 @@
+/**
+ * Sends an opening handshake's request by node:http or node:https. It judges no answer.
+ */
+
+// As objects, not by name: what a program puts in the place of `http.request` is used.
+import http, { type Agent, type ClientRequest } from 'node:http';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+
+import type { TransportOptions } from './client-options.js';
+import type { Exchange, ExchangeHandler, ExchangeRequest } from './exchange.js';
+import { hostOf, portOf } from './target.js';
+
+export class HttpExchange implements Exchange {
+  readonly #agent: Agent | false | undefined;
+  readonly #transport: TransportOptions;
+  readonly #handler: ExchangeHandler;
+  #request: ClientRequest | undefined;
+  /** A socket of an agent's own making need not be one of node:net. */
+  #socket: (Duplex & { ref?(): unknown; unref?(): unknown }) | undefined;
+  #isRef = true;
+  #isOver = false;
+
+  constructor(agent: Agent | false | undefined, transport: TransportOptions, handler: ExchangeHandler) {
+    this.#agent = agent;
+    this.#transport = transport;
+    this.#handler = handler;
+  }
+
+  send({ url, headers }: ExchangeRequest): void {
+    const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
+    const request = makeRequest({
+      ...this.#transport,
+      agent: this.#agent,
+      hostname: hostOf(url),
+      port: portOf(url),
+      path: url.pathname + url.search,
+      headers,
+    });
+    this.#request = request;
+
+    request.on('socket', (socket) => {
+      this.#socket = socket;
+      if (!this.#isRef) this.unref();
+    });
+    request.on('upgrade', (response, socket, head) => {
+      if (this.#conclude()) this.#handler.onUpgrade(response, socket, head);
+    });
+    request.on('response', (response) => {
+      if (!this.#conclude()) return;
+      // The connection goes with the rest of the response: that may be endless.
+      request.destroy();
+      this.#handler.onResponse(response);
+    });
+    // A 101 without what makes it an upgrade is for node:http only a provisional response.
+    request.on('information', ({ statusCode, headers: responseHeaders }) => {
+      if (statusCode !== 101 || !this.#conclude()) return;
+      request.destroy();
+      this.#handler.onResponse({ statusCode, headers: responseHeaders });
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      if (!this.#conclude()) return;
+      if (request.reusedSocket && error.code === 'ECONNRESET') this.#handler.onStaleConnection(error);
+      else this.#handler.onError(error);
+    });
+    request.end();
+  }
+
+  abandon(): void {
+    if (this.#conclude()) this.#request?.destroy();
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    this.#socket?.ref?.();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    this.#socket?.unref?.();
+  }
+
+  /** Gives false when it was over already: whatever comes then is nobody's business. */
+  #conclude(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    return true;
+  }
+}
