@@ -3,14 +3,14 @@
  */
 export { Watershed } from './watershed.js';
 export { WatershedConnection, type WatershedConnectionEvents } from './watershed-connection.js';
-export { WebSocket, type WebSocketAcceptOptions } from './websocket/websocket.js';
 export {
   CloseEvent,
-  type CloseEventInit,
   MessageEvent,
-  type MessageEventInit,
-  type WebSocketErrorEvent,
-} from './websocket/events.js';
+  WebSocket,
+  type WebSocketAcceptOptions,
+  type WebSocketEventMap,
+} from './websocket/interface.js';
+export type { CloseEventInit, EventInit, MessageEventInit, WebSocketErrorEvent } from './websocket/events.js';
 export { HandshakeError, ProtocolError, WatershedError, type WatershedErrorCode } from './errors.js';
 export type {
   AcceptOptions,
@@ -32,4 +32,5 @@ export type {
   StartMessage,
 } from './connection/diagnostics.js';
 export type { SendCallback } from './connection/frame-writer.js';
+export type { Dispatcher, TransportOptions, WebSocketInit, WebSocketOptions } from './handshake/client-options.js';
 export type { RejectOptions } from './handshake/reject.js';

@@ -13,7 +13,7 @@ import { MessageIterator } from './message-iterator.js';
 import { typeError } from './options.js';
 import { CloseCode } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';
-import type { WebSocket } from './websocket/websocket.js';
+import type { WebSocket } from './websocket/interface.js';
 
 /** The events of a {@link WatershedConnection}, with the arguments of their listeners. */
 export interface WatershedConnectionEvents {

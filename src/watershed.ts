@@ -33,7 +33,7 @@ import {
 import { CloseCode, encodeClosePayload } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';
 import { makeClassicFace, toBytes, type WatershedConnection } from './watershed-connection.js';
-import type { WebSocket } from './websocket/websocket.js';
+import type { WebSocket } from './websocket/interface.js';
 
 /**
  * Makes WebSocket connections out of HTTP upgrades that the caller drives with node:http: `accept` on a server,

@@ -19,8 +19,8 @@ export interface MessageEventInit<T = unknown> extends EventInit {
   readonly data?: T;
   readonly origin?: string;
   readonly lastEventId?: string;
-  readonly source?: object | null;
-  readonly ports?: Iterable<object>;
+  readonly source?: Source;
+  readonly ports?: Iterable<Ports[number]>;
 }
 
 /** What a CloseEvent is made of (WebSockets Standard section 6). */
@@ -30,7 +30,10 @@ export interface CloseEventInit extends EventInit {
   readonly reason?: string;
 }
 
-const NO_PORTS: readonly object[] = Object.freeze([]);
+type Ports = globalThis.MessageEvent['ports'];
+type Source = globalThis.MessageEvent['source'];
+
+const NO_PORTS: Ports = Object.freeze([]);
 
 /** Fast constructors for the face, which convert nothing. */
 export let createMessageEvent: (data: unknown, origin: string) => MessageEvent;
@@ -41,7 +44,7 @@ export class MessageEvent<T = unknown> extends Event {
   #data: unknown = null;
   #origin = '';
   #lastEventId = '';
-  #source: object | null = null;
+  #source: Source = null;
   #ports = NO_PORTS;
   #isTrusted = false;
 
@@ -81,11 +84,11 @@ export class MessageEvent<T = unknown> extends Event {
     return this.#lastEventId;
   }
 
-  get source(): object | null {
+  get source(): Source {
     return this.#source;
   }
 
-  get ports(): readonly object[] {
+  get ports(): Ports {
     return this.#ports;
   }
 
@@ -101,8 +104,8 @@ export class MessageEvent<T = unknown> extends Event {
     data: unknown = null,
     origin = '',
     lastEventId = '',
-    source: object | null = null,
-    ports: Iterable<object> = NO_PORTS,
+    source: Source = null,
+    ports: Iterable<Ports[number]> = NO_PORTS,
   ): void {
     // An event that is being dispatched is left as it is (DOM Standard section 2.2).
     if (this.eventPhase !== 0) return;
@@ -203,9 +206,9 @@ function show(name: string, event: Event, own: object, depth: number, options: I
   return depth < 0 ? `[${name}]` : `${name} ${inspect(fields, { ...options, depth: options.depth ?? 2 })}`;
 }
 
-function toSource(value: unknown): object | null {
+function toSource(value: unknown): Source {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'object') return value;
+  if (typeof value === 'object') return value as Source;
   throw new TypeError(`source must be an object or null, but is of type ${typeof value}`);
 }
 

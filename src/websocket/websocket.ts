@@ -1,6 +1,7 @@
 /**
  * The WHATWG face: the WebSocket interface (WebSockets Standard, https://websockets.spec.whatwg.org/), on both ends. It
- * translates and holds no protocol. The standard's steps stand as comments over the code that does them.
+ * translates and holds no protocol. The standard's steps stand as comments over the code that does them. What TypeScript
+ * sees of it, and what its users read, is in interface.ts.
  */
 import { Blob } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -9,32 +10,19 @@ import { TLSSocket } from 'node:tls';
 import { Connection, type ConnectionEnd } from '../connection/connection.js';
 import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
 import { groupOf } from '../connection/connection-group.js';
+import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } from '../handshake/client-options.js';
 import { checkSocket, unguard } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
 import { acceptHandshake } from '../handshake/server.js';
-import {
-  type AcceptOptions,
-  defaultConnectionOptions,
-  resolveAcceptOptions,
-  resolveWebSocketOptions,
-  typeError,
-  type WebSocketInit,
-  type WebSocketOptions,
-} from '../options.js';
-import type { Watershed } from '../watershed.js';
+import { defaultConnectionOptions, resolveAcceptOptions, typeError } from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
 import { clampToUnsignedShort, isIterableObject, toMessage, toProtocols, toUSVString } from './conversions.js';
 import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createMessageEvent } from './events.js';
+import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
 import { TaskQueue } from './task-queue.js';
 import { checkProtocols, getURLRecord } from './url.js';
-
-/** Options of `WebSocket.accept`. */
-export interface WebSocketAcceptOptions extends Omit<AcceptOptions, 'detached'> {
-  /** The instance whose `closeAll` closes this connection too. */
-  readonly watershed?: Watershed | undefined;
-}
 
 /** Says to the constructor that there is a connection already. */
 const ADOPT = Symbol('adopt');
@@ -72,19 +60,12 @@ export class WebSocket extends EventTarget {
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #protocol = '';
   #extensions = '';
-  #binaryType: BinaryType = 'blob';
+  #binaryType: WebSocketInterface['binaryType'] = 'blob';
   /** Why the connection was failed, if it was. */
   #error: Error | undefined;
   /** The read of the connection in which an event was dispatched last. */
   #lastRead = 0;
 
-  /**
-   * Opens a connection. It never throws for what the network does: that comes as `error` and `close`.
-   * @param url `ws:`, `wss:`, `http:` or `https:`; or `ws+unix:/path/of/socket:/path` for a Unix socket.
-   * @param protocols The subprotocols to ask for, or options with `protocols` among them.
-   * @param options What only Node has; see {@link WebSocketOptions}.
-   * @throws SyntaxError DOMException for a wrong URL or subprotocol, TypeError or RangeError for a wrong option.
-   */
   constructor(
     url: string | URL,
     protocols: string | Iterable<string> | WebSocketInit | undefined = [],
@@ -127,13 +108,6 @@ export class WebSocket extends EventTarget {
     this.#attach();
   }
 
-  /**
-   * Accepts an upgrade (RFC 6455 section 4.2) with the arguments of node:http's `'upgrade'` event: writes the 101 and
-   * returns the server's end, which is CONNECTING and fires `open` like any other. When the handshake is wrong nothing
-   * is written, and the socket remains the caller's.
-   * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket is
-   * destroyed already, TypeError or RangeError for a wrong option.
-   */
   static accept(req: IncomingMessage, socket: Duplex, head: Buffer, options: WebSocketAcceptOptions = {}): WebSocket {
     const { watershed, ...acceptOptions } = options;
     const group = watershed === undefined ? undefined : groupOf(watershed);
@@ -151,11 +125,6 @@ export class WebSocket extends EventTarget {
     return webSocket;
   }
 
-  /**
-   * The standard face of a classic connection: the same connection, and always the same object for it. It starts
-   * CONNECTING and fires `open` before anything else.
-   * @throws TypeError for something that is no connection of this library.
-   */
   static from(connection: WatershedConnection): WebSocket {
     const engine = connectionOf(connection);
     if (engine === undefined) throw typeError('connection', 'a WatershedConnection', connection);
@@ -166,80 +135,68 @@ export class WebSocket extends EventTarget {
     return new WebSocket(ADOPT as never, connection as never);
   }
 
-  /** The URL, as it was resolved; empty when it is not known. */
   get url(): string {
     return this.#url;
   }
 
-  /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED. It changes only between events, and in `close`. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#readyState;
   }
 
-  /** The bytes given to `send` that the network has not taken yet, and those that it never will. */
   get bufferedAmount(): number {
     return this.#bufferedAmount.value;
   }
 
-  /** The extensions that the server chose, as its header names them. */
   get extensions(): string {
     return this.#extensions;
   }
 
-  /** The subprotocol that the server chose. */
   get protocol(): string {
     return this.#protocol;
   }
 
-  /** How binary messages are delivered: `'blob'` or `'arraybuffer'`. */
-  get binaryType(): BinaryType {
+  get binaryType(): WebSocketInterface['binaryType'] {
     return this.#binaryType;
   }
 
-  set binaryType(value: BinaryType) {
+  set binaryType(value: WebSocketInterface['binaryType']) {
     const type: string = toUSVString(value);
     // An attribute whose type is an enumeration ignores what is not in it (Web IDL section 3.7.6).
     if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
   }
 
-  get onopen(): unknown {
-    return this.#handlers.get('open');
+  get onopen(): WebSocketInterface['onopen'] {
+    return this.#handlers.get('open') as WebSocketInterface['onopen'];
   }
 
   set onopen(value: unknown) {
     this.#handlers.set('open', value);
   }
 
-  get onerror(): unknown {
-    return this.#handlers.get('error');
+  get onerror(): WebSocketInterface['onerror'] {
+    return this.#handlers.get('error') as WebSocketInterface['onerror'];
   }
 
   set onerror(value: unknown) {
     this.#handlers.set('error', value);
   }
 
-  get onclose(): unknown {
-    return this.#handlers.get('close');
+  get onclose(): WebSocketInterface['onclose'] {
+    return this.#handlers.get('close') as WebSocketInterface['onclose'];
   }
 
   set onclose(value: unknown) {
     this.#handlers.set('close', value);
   }
 
-  get onmessage(): unknown {
-    return this.#handlers.get('message');
+  get onmessage(): WebSocketInterface['onmessage'] {
+    return this.#handlers.get('message') as WebSocketInterface['onmessage'];
   }
 
   set onmessage(value: unknown) {
     this.#handlers.set('message', value);
   }
 
-  /**
-   * Closes the connection, after what was sent before. `close` follows.
-   * @param code 1000 or 3000 to 4999. Without it the CLOSE is empty, or has 1000 if there is a reason.
-   * @param reason At most 123 bytes of UTF-8.
-   * @throws InvalidAccessError DOMException for another code, SyntaxError DOMException for a longer reason.
-   */
   close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
     let closeCode = code === undefined ? undefined : clampToUnsignedShort(code);
     const closeReason = reason === undefined ? '' : toUSVString(reason);
@@ -261,11 +218,6 @@ export class WebSocket extends EventTarget {
     this.#connection.close(closeCode, closeReason);
   }
 
-  /**
-   * Sends a message: a string as text, a Blob, an ArrayBuffer or a view as binary; anything else is made a string. The
-   * bytes are taken as they are at the call. Once the connection is closing the message is dropped.
-   * @throws InvalidStateError DOMException while CONNECTING, TypeError for a shared or resizable buffer.
-   */
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': 1 argument required, but only 0 present");
     const message = toMessage(data);
@@ -384,8 +336,6 @@ export class WebSocket extends EventTarget {
     else this.#tasks.push(fireClose);
   }
 }
-
-type BinaryType = 'blob' | 'arraybuffer';
 
 /** The bytes in an ArrayBuffer of their own. */
 function toArrayBuffer(data: Buffer): ArrayBuffer {
