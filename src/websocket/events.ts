@@ -9,24 +9,35 @@ import { clampToUnsignedShort, toDOMString, toUSVString } from './conversions.js
 
 /** DOM Standard section 2.2; not every version of the platform's types has it. */
 export interface EventInit {
+  /** Whether it bubbles, which has no effect on a target without parents. */
   readonly bubbles?: boolean;
+  /** Whether `preventDefault` has an effect. */
   readonly cancelable?: boolean;
+  /** Whether it leaves a shadow tree. */
   readonly composed?: boolean;
 }
 
 /** What a MessageEvent is made of (HTML Standard section 9.1). */
 export interface MessageEventInit<T = unknown> extends EventInit {
+  /** The message: null by default. */
   readonly data?: T;
+  /** Where it comes from: an origin, or empty. */
   readonly origin?: string;
+  /** The identifier of a server-sent event, or empty. */
   readonly lastEventId?: string;
+  /** Who sent it, where that is a window, a port or a service worker. */
   readonly source?: Source;
+  /** The ports that came with it. */
   readonly ports?: Iterable<Ports[number]>;
 }
 
 /** What a CloseEvent is made of (WebSockets Standard section 6). */
 export interface CloseEventInit extends EventInit {
+  /** Whether the closing handshake was completed: false by default. */
   readonly wasClean?: boolean;
+  /** The close code: 0 by default. */
   readonly code?: number;
+  /** The reason: empty by default. */
   readonly reason?: string;
 }
 

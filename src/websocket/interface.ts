@@ -36,77 +36,8 @@ export interface WebSocketAcceptOptions extends Omit<AcceptOptions, 'detached'> 
 /**
  * A WebSocket connection (WebSockets Standard section 3): the client's end made by the constructor, the server's by
  * `accept`. Code that was written for a browser's WebSocket runs on it unchanged.
+ * @class
  */
-export interface WebSocket extends EventTarget {
-  /** The URL, as it was resolved; empty when it is not known. */
-  readonly url: string;
-  /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED. It changes only between events, and in `close`. */
-  readonly readyState: 0 | 1 | 2 | 3;
-  /** The bytes given to `send` that the network has not taken yet, and those that it never will. */
-  readonly bufferedAmount: number;
-  /** The extensions in use, as the server's header names them; empty until open. */
-  readonly extensions: string;
-  /** The subprotocol in use; empty until open, or when there is none. */
-  readonly protocol: string;
-  /**
-   * How binary messages are delivered. A value that is neither is ignored.
-   * @defaultValue `'blob'`
-   */
-  binaryType: 'blob' | 'arraybuffer';
-
-  /** Handles `open`. */
-  get onopen(): ((this: globalThis.WebSocket, event: Event) => unknown) | null;
-  set onopen(handler: ((this: WebSocket, event: Event) => unknown) | null | undefined);
-  /** Handles `message`. */
-  get onmessage(): ((this: globalThis.WebSocket, event: globalThis.MessageEvent) => unknown) | null;
-  set onmessage(handler: ((this: WebSocket, event: MessageEvent) => unknown) | null | undefined);
-  /** Handles `error`. */
-  get onerror(): ((this: globalThis.WebSocket, event: Event) => unknown) | null;
-  set onerror(handler: ((this: WebSocket, event: WebSocketErrorEvent) => unknown) | null | undefined);
-  /** Handles `close`. */
-  get onclose(): ((this: globalThis.WebSocket, event: CloseEvent) => unknown) | null;
-  set onclose(handler: ((this: WebSocket, event: CloseEvent) => unknown) | null | undefined);
-
-  /**
-   * Sends a message: a string as text, a Blob, an ArrayBuffer or a view as binary; anything else is made a string. The
-   * bytes are taken as they are at the call. Once the connection is closing the message is dropped.
-   * @throws InvalidStateError DOMException while CONNECTING, TypeError for a shared or resizable buffer.
-   */
-  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void;
-  /**
-   * Closes the connection, after what was sent before. `close` follows.
-   * @param code 1000 or 3000 to 4999. Without it the CLOSE is empty, or has 1000 if there is a reason.
-   * @param reason At most 123 bytes of UTF-8.
-   * @throws InvalidAccessError DOMException for another code, SyntaxError DOMException for a longer reason.
-   */
-  close(code?: number, reason?: string): void;
-
-  /** Adds a listener (DOM Standard section 2.7). */
-  addEventListener<K extends keyof WebSocketEventMap>(
-    type: K,
-    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
-    options?: Parameters<EventTarget['addEventListener']>[2],
-  ): void;
-  addEventListener(...args: Parameters<EventTarget['addEventListener']>): void;
-  /** Removes a listener (DOM Standard section 2.7). */
-  removeEventListener<K extends keyof WebSocketEventMap>(
-    type: K,
-    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
-    options?: Parameters<EventTarget['removeEventListener']>[2],
-  ): void;
-  removeEventListener(...args: Parameters<EventTarget['removeEventListener']>): void;
-
-  /** 0 */
-  readonly CONNECTING: 0;
-  /** 1 */
-  readonly OPEN: 1;
-  /** 2 */
-  readonly CLOSING: 2;
-  /** 3 */
-  readonly CLOSED: 3;
-}
-
-/** {@inheritDoc (WebSocket:interface)} @class */
 export const WebSocket: {
   /**
    * Opens a connection. It never throws for what the network does: that comes as `error` and `close`.
@@ -145,10 +76,100 @@ export const WebSocket: {
   readonly CLOSED: 3;
 } = WebSocketClass;
 
+export interface WebSocket extends EventTarget {
+  /** The URL, as it was resolved; empty when it is not known. */
+  readonly url: string;
+  /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED. It changes only between events, and in `close`. */
+  readonly readyState: 0 | 1 | 2 | 3;
+  /** The bytes given to `send` that the network has not taken yet, and those that it never will. */
+  readonly bufferedAmount: number;
+  /** The extensions in use, as the server's header names them; empty until open. */
+  readonly extensions: string;
+  /** The subprotocol in use; empty until open, or when there is none. */
+  readonly protocol: string;
+  /**
+   * How binary messages are delivered. A value that is neither is ignored.
+   * @defaultValue `'blob'`
+   */
+  binaryType: 'blob' | 'arraybuffer';
+
+  /** The handler of `open`, or null. */
+  get onopen(): ((this: globalThis.WebSocket, event: Event) => unknown) | null;
+  /** Replaces the handler of `open`, in its place among the listeners; null takes it away. */
+  set onopen(handler: ((this: WebSocket, event: Event) => unknown) | null | undefined);
+  /** The handler of `message`, or null. */
+  get onmessage(): ((this: globalThis.WebSocket, event: globalThis.MessageEvent) => unknown) | null;
+  /** Replaces the handler of `message`, in its place among the listeners; null takes it away. */
+  set onmessage(handler: ((this: WebSocket, event: MessageEvent) => unknown) | null | undefined);
+  /** The handler of `error`, or null. */
+  get onerror(): ((this: globalThis.WebSocket, event: Event) => unknown) | null;
+  /** Replaces the handler of `error`, in its place among the listeners; null takes it away. */
+  set onerror(handler: ((this: WebSocket, event: WebSocketErrorEvent) => unknown) | null | undefined);
+  /** The handler of `close`, or null. */
+  get onclose(): ((this: globalThis.WebSocket, event: CloseEvent) => unknown) | null;
+  /** Replaces the handler of `close`, in its place among the listeners; null takes it away. */
+  set onclose(handler: ((this: WebSocket, event: CloseEvent) => unknown) | null | undefined);
+
+  /**
+   * Sends a message: a string as text, a Blob, an ArrayBuffer or a view as binary; anything else is made a string. The
+   * bytes are taken as they are at the call. Once the connection is closing the message is dropped.
+   * @throws InvalidStateError DOMException while CONNECTING, TypeError for a shared or resizable buffer.
+   */
+  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void;
+  /**
+   * Closes the connection, after what was sent before. `close` follows.
+   * @param code 1000 or 3000 to 4999. Without it the CLOSE is empty, or has 1000 if there is a reason.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws InvalidAccessError DOMException for another code, SyntaxError DOMException for a longer reason.
+   */
+  close(code?: number, reason?: string): void;
+
+  /** Adds a listener (DOM Standard section 2.7). */
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: Parameters<EventTarget['addEventListener']>[2],
+  ): void;
+  /** Adds a listener for an event of any other type. */
+  addEventListener(
+    type: string,
+    listener: Parameters<EventTarget['addEventListener']>[1],
+    options?: Parameters<EventTarget['addEventListener']>[2],
+  ): void;
+  /** Removes a listener (DOM Standard section 2.7). */
+  removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: Parameters<EventTarget['removeEventListener']>[2],
+  ): void;
+  /** Removes a listener of an event of any other type. */
+  removeEventListener(
+    type: string,
+    listener: Parameters<EventTarget['removeEventListener']>[1],
+    options?: Parameters<EventTarget['removeEventListener']>[2],
+  ): void;
+
+  /** 0 */
+  readonly CONNECTING: 0;
+  /** 1 */
+  readonly OPEN: 1;
+  /** 2 */
+  readonly CLOSING: 2;
+  /** 3 */
+  readonly CLOSED: 3;
+}
+
 /**
  * A message that was received (HTML Standard section 9.1). It is an instance of the platform's MessageEvent too.
  * `data` is a string, a Blob or an ArrayBuffer.
+ * @class
  */
+export const MessageEvent: {
+  /** Makes an event to dispatch (HTML Standard section 9.1). */
+  new <T>(type: string, eventInitDict?: MessageEventInit<T>): MessageEvent<T>;
+  readonly prototype: MessageEvent;
+} = MessageEventClass;
+
 export interface MessageEvent<T = globalThis.MessageEvent['data']> extends Event {
   /** The message. */
   readonly data: T;
@@ -164,14 +185,16 @@ export interface MessageEvent<T = globalThis.MessageEvent['data']> extends Event
   initMessageEvent(...args: Parameters<globalThis.MessageEvent['initMessageEvent']>): void;
 }
 
-/** {@inheritDoc (MessageEvent:interface)} @class */
-export const MessageEvent: {
-  /** Makes an event to dispatch (HTML Standard section 9.1). */
-  new <T>(type: string, eventInitDict?: MessageEventInit<T>): MessageEvent<T>;
-  readonly prototype: MessageEvent;
-} = MessageEventClass;
+/**
+ * A connection that was closed (WebSockets Standard section 6). It is an instance of the platform's CloseEvent, if any.
+ * @class
+ */
+export const CloseEvent: {
+  /** Makes an event to dispatch (WebSockets Standard section 6). */
+  new (type: string, eventInitDict?: CloseEventInit): CloseEvent;
+  readonly prototype: CloseEvent;
+} = CloseEventClass;
 
-/** A connection that was closed (WebSockets Standard section 6). It is an instance of the platform's CloseEvent, if any. */
 export interface CloseEvent extends Event {
   /** Whether the closing handshake was completed (RFC 6455 section 7.1.4). */
   readonly wasClean: boolean;
@@ -180,10 +203,3 @@ export interface CloseEvent extends Event {
   /** The peer's reason. */
   readonly reason: string;
 }
-
-/** {@inheritDoc (CloseEvent:interface)} @class */
-export const CloseEvent: {
-  /** Makes an event to dispatch (WebSockets Standard section 6). */
-  new (type: string, eventInitDict?: CloseEventInit): CloseEvent;
-  readonly prototype: CloseEvent;
-} = CloseEventClass;
