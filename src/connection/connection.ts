@@ -133,7 +133,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   #writer: FrameWriter | undefined;
 
   /** Why the connection ends, if not by a closing handshake. */
-  #failure: WatershedError | undefined;
+  #failure: Error | undefined;
   #closeFrame: CloseFrame | undefined;
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
@@ -200,7 +200,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   /** The opening handshake has failed. */
-  failOpening(error: WatershedError): void {
+  failOpening(error: Error): void {
     if (this.#phase !== 'CONNECTING' || !this.#move('giveUp')) return;
     this.#failure = error;
     this.#run(() => { this.#reportError(error); });
