@@ -219,10 +219,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
   close(code: number | undefined, reason: string): void {
     const payload = encodeClosePayload(code, reason);
     if (this.#phase !== 'OPEN') return;
-    this.#move('sendClose');
-    this.#sendClose(payload);
+    this.#move('queueClose');
     this.#heartbeat?.stop();
-    this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
+    this.#sendClose(payload);
   }
 
   /** Destroys the transport without a closing handshake. `onEnd` is called before it returns. */
@@ -280,7 +279,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #isReading(): boolean {
-    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_SENT';
+    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_SENT';
   }
 
   onText(text: string): void {
@@ -359,24 +358,26 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #receiveClose(frame: CloseFrame): void {
-    const isAnswer = this.#phase === 'CLOSE_SENT';
+    const oursIsQueued = this.#phase === 'CLOSE_QUEUED';
     if (!this.#move('receiveClose')) return;
-    if (receiveChannel.hasSubscribers) {
-      publishFrame(receiveChannel, this, Opcode.CLOSE, encodeClosePayload(frame.code, frame.reason));
-    }
+    // After its CLOSE the peer answers no PING.
+    this.#heartbeat?.stop();
     this.#closeFrame = frame;
-    if (isAnswer) this.#completeClose();
+    const payload = encodeClosePayload(frame.code, frame.reason);
+    if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.CLOSE, payload);
+    if (this.#phase === 'ENDING') this.#completeClose();
     // The answer says what came (section 5.5.1), and nothing if nothing came.
-    else this.#sendClose(encodeClosePayload(frame.code, frame.reason));
+    else if (!oursIsQueued) this.#sendClose(payload);
   }
 
   /** The CLOSE, behind the messages that wait. */
   #sendClose(payload: Buffer): void {
     const send = (): void => {
       // Failed or destroyed while it waited.
-      if (this.#phase !== 'CLOSE_SENT' && this.#phase !== 'CLOSE_RECEIVED') return;
+      if (!this.#move('writeClose')) return;
       this.#writeClose(payload);
-      if (this.#move('answerClose')) this.#completeClose();
+      if (this.#phase === 'ENDING') this.#completeClose();
+      else this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
     };
     if (this.outbound.isIdle) send();
     else this.outbound.push((done) => { send(); done(); });
@@ -395,7 +396,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Fails the connection (section 7.1.7). */
   #fail(error: ProtocolError): void {
-    const closeWasSent = this.#phase === 'CLOSE_SENT' && this.outbound.isIdle;
+    const closeWasSent = this.#phase === 'CLOSE_SENT';
     if (!this.#move('giveUp')) return;
     this.#failure = error;
     this.outbound.cancel(error);
@@ -404,12 +405,12 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.#reportError(error);
   }
 
-  /** The peer went away without a CLOSE, or counts as gone. */
+  /** The peer went away, or counts as gone. */
   #lose(reason: WatershedError): boolean {
     if (!this.#move('giveUp')) return false;
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
-    this.#report(() => { this.#listener.onReset(reason); });
+    if (this.#closeFrame === undefined) this.#report(() => { this.#listener.onReset(reason); });
     return true;
   }
 
@@ -424,7 +425,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   #endTransport(): void {
     this.#heartbeat?.stop();
     this.#writer?.flush();
-    if (this.isServer) this.#transport?.end();
+    if (this.isServer || this.socket?.readableEnded === true) this.#transport?.end();
     // Read on, paused or not, so that the end is seen.
     this.#transport?.socket.resume();
     const { closeTimeout } = this.options;
@@ -434,8 +435,10 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   onPeerEnd(): void {
     this.#endInOrder(() => {
+      // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
+      if (this.#phase === 'CLOSE_RECEIVED') return;
       if (this.#lose(connectionLost())) this.#endTransport();
-      if (this.#phase === 'ENDING') this.#transport?.end();
+      else if (this.#phase === 'ENDING') this.#transport?.end();
     }, true);
   }
 
@@ -492,11 +495,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Whether our CLOSE has not gone out yet (section 5.5.1: nothing is sent after it). */
   #maySendControl(): boolean {
-    return this.#phase === 'OPEN' || (this.#isWaitingToClose() && !this.outbound.isIdle);
-  }
-
-  #isWaitingToClose(): boolean {
-    return this.#phase === 'CLOSE_SENT' || this.#phase === 'CLOSE_RECEIVED';
+    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_RECEIVED';
   }
 
   #sendControl(opcode: Opcode, payload: Buffer): void {
