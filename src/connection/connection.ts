@@ -399,10 +399,10 @@ export class Connection implements ReceiverHandler, TransportHandler {
     const closeWasSent = this.#phase === 'CLOSE_SENT';
     if (!this.#move('giveUp')) return;
     this.#failure = error;
-    this.outbound.cancel(error);
     if (!closeWasSent) this.#writeClose(encodeClosePayload(error.closeCode, ''));
     this.#endTransport();
     this.#reportError(error);
+    this.outbound.cancel(error);
   }
 
   /** The peer went away, or counts as gone. */
@@ -411,6 +411,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
     if (this.#closeFrame === undefined) this.#report(() => { this.#listener.onReset(reason); });
+    this.outbound.cancel(reason);
     return true;
   }
 
@@ -423,6 +424,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** The server ends it, the client waits until the server does. What still comes in is discarded. */
   #endTransport(): void {
+    // A listener may have destroyed it meanwhile.
+    if (this.#phase !== 'ENDING') return;
     this.#heartbeat?.stop();
     this.#writer?.flush();
     if (this.isServer || this.socket?.readableEnded === true) this.#transport?.end();
@@ -474,8 +477,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
     const error = this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
     this.#run(() => {
       this.inbound.cancel(error);
-      this.outbound.cancel(error);
       for (const callback of this.#writer?.abandon() ?? []) this.#report(() => { callback(error); });
+      this.outbound.cancel(error);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {
         const { code, reason } = this.#closeFrame ?? { code: undefined, reason: '' };
