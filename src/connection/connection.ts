@@ -530,15 +530,15 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #afterSend(): boolean {
-    const { bufferedAmount } = this;
-    if (bufferedAmount < this.options.highWaterMark) return true;
-    this.#needsDrain = true;
-    if (bufferedAmount > this.options.maxBufferedAmount) {
+    const { bufferedAmount, options } = this;
+    if (bufferedAmount > options.maxBufferedAmount) {
       // Not inside the call: no event comes before `send` has returned.
       process.nextTick(() => {
-        this.#run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
+        this.#run(() => { this.#giveUp(bufferLimitExceeded(options, bufferedAmount)); });
       });
     }
+    if (bufferedAmount < options.highWaterMark) return true;
+    this.#needsDrain = true;
     return false;
   }
 
