@@ -183,7 +183,11 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#phase !== 'OPEN') return this.#refuse(callback);
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, data);
     if (this.outbound.isIdle) this.#writer?.binary(data, callback);
-    else this.#queueMessage(data.length, (writer) => { writer.binary(data, callback); }, callback);
+    else {
+      // The caller may change the bytes before it is their turn.
+      const copy = Buffer.from(data);
+      this.#queueMessage(copy.length, (writer) => { writer.binary(copy, callback); }, callback);
+    }
     return this.#afterSend();
   }
 
