@@ -162,7 +162,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
     this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
     this.#move('open');
-    this.#heartbeat?.start();
+    process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
   }
@@ -257,6 +257,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return this.#pausedBy !== 0;
   }
 
+  /** Begins to read, or goes on. */
   readonly #goOn = (): void => {
     if (this.#isPaused() || !this.#isReading()) return;
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
