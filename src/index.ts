@@ -12,6 +12,7 @@ export type {
   ConnectOptions,
   HeartbeatOptions,
   OriginPolicy,
+  RejectOptions,
   RequestOptions,
 } from './options.js';
 export type { CloseAllResult } from './connection/connection-group.js';
@@ -24,4 +25,3 @@ export type {
   StartMessage,
 } from './connection/diagnostics.js';
 export type { SendCallback } from './connection/frame-writer.js';
-export type { RejectOptions } from './handshake/reject.js';
