@@ -418,7 +418,7 @@ function checkOriginPolicy(name: string, value: unknown): void {
 /** RFC 6454 section 6.2; of a scheme that the URL Standard does not know, such as an extension's, the shape alone. */
 function isSerializedOrigin(origin: string): boolean {
   if (origin === 'null') return true;
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]+$/i.test(origin) || !URL.canParse(origin)) return false;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*$/i.test(origin) || !URL.canParse(origin)) return false;
   const parsed = new URL(origin).origin;
   return parsed === 'null' || parsed === origin.toLowerCase();
 }
