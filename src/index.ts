@@ -20,6 +20,7 @@ export type {
   ConnectOptions,
   HeartbeatOptions,
   OriginPolicy,
+  RejectOptions,
   RequestOptions,
 } from './options.js';
 export type { CloseAllResult } from './connection/connection-group.js';
@@ -33,4 +34,3 @@ export type {
 } from './connection/diagnostics.js';
 export type { SendCallback } from './connection/frame-writer.js';
 export type { Dispatcher, TransportOptions, WebSocketInit, WebSocketOptions } from './handshake/client-options.js';
-export type { RejectOptions } from './handshake/reject.js';

@@ -107,6 +107,17 @@ export interface RequestOptions {
   readonly origin?: string | undefined;
 }
 
+/** What `Watershed.reject` answers with. */
+export interface RejectOptions {
+  /** Further header fields of the response. Connection, Content-Length and Transfer-Encoding cannot be overridden. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /**
+   * The response's body; a string is sent as UTF-8.
+   * @defaultValue the error's message or the status's reason phrase, as plain text
+   */
+  readonly body?: string | Uint8Array | undefined;
+}
+
 /** How `Watershed.closeAll` closes. */
 export interface CloseAllOptions {
   /**
@@ -191,6 +202,13 @@ const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
   origin: checkOrigin,
 };
 
+const rejectChecks: Readonly<Record<keyof RejectOptions, Check>> = {
+  headers: checkHeaders,
+  body: (name, value) => {
+    if (typeof value !== 'string' && !(value instanceof Uint8Array)) throw typeError(name, 'a string or a Uint8Array', value);
+  },
+};
+
 const closeAllChecks: Readonly<Record<keyof CloseAllOptions, Check>> = {
   // The code and the reason are checked where every CLOSE is made.
   code: (name, value) => {
@@ -242,6 +260,11 @@ export function resolveConnectOptions(
 /** Checks the options of `requestHeaders`. */
 export function checkRequestOptions(options: RequestOptions): void {
   checkOptions('options', options, requestChecks);
+}
+
+/** Checks the options of `reject`. */
+export function checkRejectOptions(options: RejectOptions): void {
+  checkOptions('options', options, rejectChecks);
 }
 
 /** Checks the options of `closeAll`. */
@@ -368,7 +391,8 @@ export function checkOrigin(name: string, value: unknown): void {
   checkFieldValue(name, value);
 }
 
-function checkHeaders(name: string, value: unknown): void {
+/** @throws TypeError, RangeError for header fields that cannot stand in a header (RFC 9110 section 5). */
+export function checkHeaders(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) throw typeError(name, 'an object', value);
   for (const [field, fieldValue] of Object.entries(value)) checkHeader(name, field, fieldValue);
 }
@@ -386,8 +410,26 @@ export function checkHeader(name: string, field: string, value: unknown): void {
 
 function checkOriginPolicy(name: string, value: unknown): void {
   if (value === 'same-origin' || typeof value === 'function') return;
-  if (Array.isArray(value) && value.every((origin) => typeof origin === 'string')) return;
-  throw typeError(name, "'same-origin', an array of origins or a function", value);
+  if (!Array.isArray(value)) throw typeError(name, "'same-origin', an array of origins or a function", value);
+  for (const [index, origin] of (value as unknown[]).entries()) {
+    const element = `${name}[${String(index)}]`;
+    if (typeof origin !== 'string') throw typeError(element, 'a string', origin);
+    // Anything else would never match what a browser sends.
+    if (!isSerializedOrigin(origin)) {
+      throw new RangeError(
+        `${element} must be an origin such as "https://example.com", without a path or a default port ` +
+          `(RFC 6454 section 6.2), but is ${show(origin)}`,
+      );
+    }
+  }
+}
+
+/** RFC 6454 section 6.2; of a scheme that the URL Standard does not know, such as an extension's, the shape alone. */
+function isSerializedOrigin(origin: string): boolean {
+  if (origin === 'null') return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*$/i.test(origin) || !URL.canParse(origin)) return false;
+  const parsed = new URL(origin).origin;
+  return parsed === 'null' || parsed === origin.toLowerCase();
 }
 
 /** A value as an error message shows it: short, and never throwing. */

@@ -204,14 +204,19 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
   }
 
   /**
-   * Closes the connection (RFC 6455 section 7.1.2), after what was sent before. Messages that arrive until the peer's
-   * CLOSE are still delivered; then `'end'` follows. If the peer does not answer within `closeTimeout`, the connection
-   * is destroyed: `'connectionReset'`, then `'end'`. Does nothing if it is closing or closed already.
-   * @param code 1000 if left out. 1000 to 1003, 1007 to 1014 and 3000 to 4999 may be sent (RFC 6455 section 7.4).
+   * Closes the connection with the code 1000 (RFC 6455 section 7.1.2), after what was sent before. Messages that arrive
+   * until the peer's CLOSE are still delivered; then `'end'` follows. If the peer does not answer within `closeTimeout`,
+   * the connection is destroyed: `'connectionReset'`, then `'end'`. Does nothing if it is closing or closed already.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws TypeError, RangeError for a reason that must not be sent.
+   */
+  end(reason?: string | null): void;
+  /**
+   * Closes the connection with a code of one's own.
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455 section 7.4).
    * @param reason At most 123 bytes of UTF-8.
    * @throws TypeError, RangeError for a code or a reason that must not be sent.
    */
-  end(reason?: string | null): void;
   end(code: number, reason?: string): void;
   end(codeOrReason?: number | string | null, reason?: string): void {
     if (typeof codeOrReason === 'number') this.#connection.close(codeOrReason, reason ?? '');

@@ -13,7 +13,7 @@ import type { HandshakeError } from './errors.js';
 import { checkResponse, requestHeaders } from './handshake/client.js';
 import { checkSocket, guard, unguard } from './handshake/guard.js';
 import { generateKey } from './handshake/key.js';
-import { reject, type RejectOptions } from './handshake/reject.js';
+import { reject } from './handshake/reject.js';
 import { acceptHandshake } from './handshake/server.js';
 import {
   type AcceptOptions,
@@ -23,6 +23,7 @@ import {
   type CloseAllOptions,
   type ConnectionOptions,
   type ConnectOptions,
+  type RejectOptions,
   type RequestOptions,
   resolveAcceptOptions,
   resolveConnectionOptions,

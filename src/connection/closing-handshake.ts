@@ -11,9 +11,11 @@ export type Phase =
   | 'CONNECTING'
   /** Messages go both ways. */
   | 'OPEN'
-  /** We sent a CLOSE, or it waits behind the messages before it. The peer may still send messages. */
+  /** A CLOSE of ours waits behind the messages before it. The peer may still send messages. */
+  | 'CLOSE_QUEUED'
+  /** We sent a CLOSE. The peer may still send messages until its own. */
   | 'CLOSE_SENT'
-  /** The peer's CLOSE came; our answer waits behind the messages before it. */
+  /** The peer's CLOSE came; ours waits behind the messages before it. */
   | 'CLOSE_RECEIVED'
   /** Nothing is sent or delivered any more: what is left is the end of the transport. */
   | 'ENDING'
@@ -24,11 +26,11 @@ export type Transition =
   /** The opening handshake is complete. */
   | 'open'
   /** A CLOSE of our own, which is no answer. */
-  | 'sendClose'
+  | 'queueClose'
+  /** Our CLOSE is written: nothing follows it. */
+  | 'writeClose'
   /** The peer's CLOSE, the first one. */
   | 'receiveClose'
-  /** Our answer to the peer's CLOSE has been written. */
-  | 'answerClose'
   /** The connection is failed (section 7.1.7), or the peer went away. */
   | 'giveUp'
   /** The transport has ended, or was destroyed. */
@@ -36,9 +38,10 @@ export type Transition =
 
 const transitions: Readonly<Record<Phase, Readonly<Partial<Record<Transition, Phase>>>>> = {
   CONNECTING: { open: 'OPEN', giveUp: 'ENDING', close: 'CLOSED' },
-  OPEN: { sendClose: 'CLOSE_SENT', receiveClose: 'CLOSE_RECEIVED', giveUp: 'ENDING', close: 'CLOSED' },
+  OPEN: { queueClose: 'CLOSE_QUEUED', receiveClose: 'CLOSE_RECEIVED', giveUp: 'ENDING', close: 'CLOSED' },
+  CLOSE_QUEUED: { writeClose: 'CLOSE_SENT', receiveClose: 'CLOSE_RECEIVED', giveUp: 'ENDING', close: 'CLOSED' },
   CLOSE_SENT: { receiveClose: 'ENDING', giveUp: 'ENDING', close: 'CLOSED' },
-  CLOSE_RECEIVED: { answerClose: 'ENDING', giveUp: 'ENDING', close: 'CLOSED' },
+  CLOSE_RECEIVED: { writeClose: 'ENDING', giveUp: 'ENDING', close: 'CLOSED' },
   ENDING: { close: 'CLOSED' },
   CLOSED: {},
 };
@@ -54,6 +57,7 @@ export type ReadyState = 0 | 1 | 2 | 3;
 export const readyStates: Readonly<Record<Phase, ReadyState>> = {
   CONNECTING: 0,
   OPEN: 1,
+  CLOSE_QUEUED: 2,
   CLOSE_SENT: 2,
   CLOSE_RECEIVED: 2,
   ENDING: 2,

@@ -221,10 +221,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
     this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
     this.#move('open');
-    // Asked for while it was CONNECTING.
     if (!this.#isRef) this.setRef(false);
-    if (this.#isPaused()) socket.pause();
-    else this.#heartbeat?.start();
+    process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
     this.#run(() => { this.#report(() => { this.#listener.onOpen(); }); });
@@ -255,7 +253,11 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#phase !== 'OPEN') return this.#refuse(callback);
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, data);
     if (this.outbound.isIdle) this.#writer?.binary(data, callback);
-    else this.#queueMessage(data.length, (writer) => { writer.binary(data, callback); }, callback);
+    else {
+      // The caller may change the bytes before it is their turn.
+      const copy = Buffer.from(data);
+      this.#queueMessage(copy.length, (writer) => { writer.binary(copy, callback); }, callback);
+    }
     return this.#afterSend();
   }
 
@@ -266,9 +268,11 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.outbound.push((done) => {
       blob.arrayBuffer().then(
         (data) => {
+          // The connection ended meanwhile.
+          if (this.#phase === 'ENDING' || this.#phase === 'CLOSED') return;
           this.#queuedAmount -= size;
           if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, new Uint8Array(data));
-          if (this.#phase === 'OPEN' || this.#isWaitingToClose()) this.#writer?.binary(new Uint8Array(data), undefined);
+          this.#writer?.binary(new Uint8Array(data), undefined);
           done();
         },
         (cause: unknown) => {
@@ -317,10 +321,9 @@ export class Connection implements ReceiverHandler, TransportHandler {
       return;
     }
     if (this.#phase !== 'OPEN') return;
-    this.#move('sendClose');
-    this.#sendClose(payload);
+    this.#move('queueClose');
     this.#heartbeat?.stop();
-    this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
+    this.#sendClose(payload);
   }
 
   /** Destroys the transport without a closing handshake. `onEnd` is called before it returns. */
@@ -352,6 +355,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return this.#pausedBy !== 0;
   }
 
+  /** Begins to read, or goes on. */
   readonly #goOn = (): void => {
     if (this.#isPaused() || !this.#isReading()) return;
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
@@ -388,7 +392,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #isReading(): boolean {
-    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_SENT';
+    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_SENT';
   }
 
   onText(text: string): void {
@@ -467,25 +471,27 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #receiveClose(frame: CloseFrame): void {
-    const isAnswer = this.#phase === 'CLOSE_SENT';
+    const oursIsQueued = this.#phase === 'CLOSE_QUEUED';
     if (!this.#move('receiveClose')) return;
-    if (receiveChannel.hasSubscribers) {
-      publishFrame(receiveChannel, this, Opcode.CLOSE, encodeClosePayload(frame.code, frame.reason));
-    }
+    // After its CLOSE the peer answers no PING.
+    this.#heartbeat?.stop();
     this.#closeFrame = frame;
+    const payload = encodeClosePayload(frame.code, frame.reason);
+    if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.CLOSE, payload);
     this.#report(() => { this.#listener.onClosing(); });
-    if (isAnswer) this.#completeClose();
+    if (this.#phase === 'ENDING') this.#completeClose();
     // The answer says what came (section 5.5.1), and nothing if nothing came.
-    else this.#sendClose(encodeClosePayload(frame.code, frame.reason));
+    else if (!oursIsQueued) this.#sendClose(payload);
   }
 
   /** The CLOSE, behind the messages that wait. */
   #sendClose(payload: Buffer): void {
     const send = (): void => {
       // Failed or destroyed while it waited.
-      if (this.#phase !== 'CLOSE_SENT' && this.#phase !== 'CLOSE_RECEIVED') return;
+      if (!this.#move('writeClose')) return;
       this.#writeClose(payload);
-      if (this.#move('answerClose')) this.#completeClose();
+      if (this.#phase === 'ENDING') this.#completeClose();
+      else this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
     };
     if (this.outbound.isIdle) send();
     else this.outbound.push((done) => { send(); done(); });
@@ -504,21 +510,22 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Fails the connection (section 7.1.7). */
   #fail(error: WatershedError, closeCode: number): void {
-    const closeWasSent = this.#phase === 'CLOSE_SENT' && this.outbound.isIdle;
+    const closeWasSent = this.#phase === 'CLOSE_SENT';
     if (!this.#move('giveUp')) return;
     this.#failure = error;
-    this.outbound.cancel(error);
     if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
     this.#reportError(error);
+    this.outbound.cancel(error);
   }
 
-  /** The peer went away without a CLOSE, or counts as gone. */
+  /** The peer went away, or counts as gone. */
   #lose(reason: WatershedError): boolean {
     if (!this.#move('giveUp')) return false;
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
-    this.#report(() => { this.#listener.onReset(reason); });
+    if (this.#closeFrame === undefined) this.#report(() => { this.#listener.onReset(reason); });
+    this.outbound.cancel(reason);
     return true;
   }
 
@@ -531,9 +538,11 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** The server ends it, the client waits until the server does. What still comes in is discarded. */
   #endTransport(): void {
+    // A listener may have destroyed it meanwhile.
+    if (this.#phase !== 'ENDING') return;
     this.#heartbeat?.stop();
     this.#writer?.flush();
-    if (this.isServer) this.#transport?.end();
+    if (this.isServer || this.socket?.readableEnded === true) this.#transport?.end();
     // Read on, paused or not, so that the end is seen.
     this.#transport?.socket.resume();
     const { closeTimeout } = this.options;
@@ -543,8 +552,10 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   onPeerEnd(): void {
     this.#endInOrder(() => {
+      // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
+      if (this.#phase === 'CLOSE_RECEIVED') return;
       if (this.#lose(connectionLost())) this.#endTransport();
-      if (this.#phase === 'ENDING') this.#transport?.end();
+      else if (this.#phase === 'ENDING') this.#transport?.end();
     }, true);
   }
 
@@ -582,8 +593,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
     const error = this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
     this.#run(() => {
       this.inbound.cancel(error);
-      this.outbound.cancel(error);
       for (const callback of this.#writer?.abandon() ?? []) this.#report(() => { callback(error); });
+      this.outbound.cancel(error);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {
         const { code, reason } = this.#closeFrame ?? { code: undefined, reason: '' };
@@ -603,11 +614,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Whether our CLOSE has not gone out yet (section 5.5.1: nothing is sent after it). */
   #maySendControl(): boolean {
-    return this.#phase === 'OPEN' || (this.#isWaitingToClose() && !this.outbound.isIdle);
-  }
-
-  #isWaitingToClose(): boolean {
-    return this.#phase === 'CLOSE_SENT' || this.#phase === 'CLOSE_RECEIVED';
+    return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_RECEIVED';
   }
 
   #sendControl(opcode: Opcode, payload: Buffer): void {
@@ -639,15 +646,15 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #afterSend(): boolean {
-    const { bufferedAmount } = this;
-    if (bufferedAmount < this.options.highWaterMark) return true;
-    this.#needsDrain = true;
-    if (bufferedAmount > this.options.maxBufferedAmount) {
+    const { bufferedAmount, options } = this;
+    if (bufferedAmount > options.maxBufferedAmount) {
       // Not inside the call: no event comes before `send` has returned.
       process.nextTick(() => {
-        this.#run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
+        this.#run(() => { this.#giveUp(bufferLimitExceeded(options, bufferedAmount)); });
       });
     }
+    if (bufferedAmount < options.highWaterMark) return true;
+    this.#needsDrain = true;
     return false;
   }
 

@@ -8,8 +8,9 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 export interface ConnectionMessage {
   /** A number that is unique in the process. */
   readonly id: number;
-  /** `address:port` of the peer, and of this end; empty when the transport has none. */
+  /** `address:port` of the peer; empty when the transport has none. */
   readonly remote: string;
+  /** `address:port` of this end; empty when the transport has none. */
   readonly local: string;
 }
 
@@ -29,6 +30,7 @@ export interface FrameMessage extends ConnectionMessage {
 
 /** `watershed:error`: why a connection was failed or given up. */
 export interface ErrorMessage extends ConnectionMessage {
+  /** A `ProtocolError`, the socket's own error, or a `WatershedError` that says why the peer counts as gone. */
   readonly error: Error;
 }
 
@@ -36,6 +38,7 @@ export interface ErrorMessage extends ConnectionMessage {
 export interface EndMessage extends ConnectionMessage {
   /** From the peer's CLOSE frame; undefined when it had none, or none came. */
   readonly code: number | undefined;
+  /** From the peer's CLOSE frame; empty when it had none, or none came. */
   readonly reason: string;
   /** Whether the closing handshake was completed (RFC 6455 section 7.1.4). */
   readonly wasClean: boolean;

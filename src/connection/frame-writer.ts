@@ -235,7 +235,12 @@ export class FrameWriter {
     if (this.#lastWrite === undefined) this.#firstWrite = write;
     else this.#lastWrite.next = write;
     this.#lastWrite = write;
-    this.#socket.write(chunk, this.#onWrite);
+    try {
+      this.#socket.write(chunk, this.#onWrite);
+    } catch (error) {
+      // A stream of somebody's own may throw instead of failing: no other connection of this tick is to suffer from it.
+      this.#socket.destroy(error as Error);
+    }
   }
 
   /** One function for every write: writes call back in the order in which they were made. */

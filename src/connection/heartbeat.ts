@@ -50,7 +50,10 @@ export class Heartbeat {
 
   readonly #onTimer = (): void => {
     if (this.#isAnswerDue) {
-      this.#giveUp();
+      // When something has kept the process busy, the answer may be there and not read yet: reading comes before this.
+      setImmediate(() => {
+        if (this.#isAnswerDue) this.#giveUp();
+      });
       return;
     }
     const silence = performance.now() - this.#lastArrival;

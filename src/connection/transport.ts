@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** What a transport reports. None of it comes before the tick in which it was attached is over. */
+/** What a transport reports. No data comes before it is resumed. */
 export interface TransportHandler {
   onData(chunk: Buffer): void;
   /** The peer has ended its half. */
@@ -20,7 +20,7 @@ export class Transport {
   readonly socket: Duplex;
   readonly #handler: TransportHandler;
 
-  /** `head` is what was read from the socket already. */
+  /** `head` is what was read from the socket already. Nothing is read before `socket.resume()`. */
   constructor(socket: Duplex, head: Buffer, handler: TransportHandler) {
     this.socket = socket;
     this.#handler = handler;
@@ -31,11 +31,10 @@ export class Transport {
       socket.setNoDelay(true);
       socket.setTimeout(0);
     }
-    // Put back before there is a 'data' listener, so that it comes with the data, in a later tick.
+    // Some streams deliver as soon as somebody listens, while the caller has no listeners yet.
+    socket.pause();
     if (head.length > 0) socket.unshift(head);
     socket.on('data', this.#onData);
-    // Whoever paused it while it was theirs has handed it over.
-    socket.resume();
   }
 
   /** `address:port` of the peer; empty when the transport has none. */

@@ -9,6 +9,7 @@ import { WatershedError } from '../errors.js';
 import type { Dispatcher } from './client-options.js';
 import type { Exchange, ExchangeHandler, ExchangeRequest } from './exchange.js';
 import type { HeaderFields } from './fields.js';
+import { guard } from './guard.js';
 
 /** Names and values in turn, as undici 6 gives header fields. */
 type RawHeaders = readonly (Buffer | string | readonly (Buffer | string)[])[] | null;
@@ -87,8 +88,13 @@ export class DispatchExchange implements Exchange {
   }
 
   #onUpgrade(statusCode: number, headers: HeaderFields, socket: Duplex): void {
-    // What came behind the head of the response has been put back into the socket.
-    if (this.#conclude()) this.#handler.onUpgrade({ statusCode, headers }, socket, Buffer.alloc(0));
+    if (this.#conclude()) {
+      // What came behind the head of the response has been put back into the socket.
+      this.#handler.onUpgrade({ statusCode, headers }, socket, Buffer.alloc(0));
+    } else {
+      guard(socket);
+      socket.destroy();
+    }
   }
 
   #onResponse(statusCode: number, headers: HeaderFields): void {

@@ -7,19 +7,9 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { HandshakeError } from '../errors.js';
-import { checkFieldValue, isToken, typeError } from '../options.js';
+import { checkHeaders, checkRejectOptions, type RejectOptions, typeError } from '../options.js';
 import { fieldLines } from './fields.js';
 import { guard } from './guard.js';
-
-export interface RejectOptions {
-  /** Further header fields of the response. Connection, Content-Length and Transfer-Encoding cannot be overridden. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  /**
-   * The response's body.
-   * @defaultValue the error's message or the status's reason phrase, as plain text
-   */
-  readonly body?: string | Uint8Array | undefined;
-}
 
 /**
  * How long the peer has to take the response and to end its side, in milliseconds. Destroying the socket at once
@@ -50,9 +40,10 @@ export function reject(socket: Duplex, reason: HandshakeError | number, options:
 }
 
 function refusalResponse(reason: unknown, options: RejectOptions): Buffer {
+  checkRejectOptions(options);
   const { statusCode, message, headers } = describe(reason);
   const reasonPhrase = STATUS_CODES[statusCode] ?? '';
-  const body = bodyBytes(options.body ?? message ?? reasonPhrase);
+  const body = Buffer.from(options.body ?? message ?? reasonPhrase);
 
   // Keyed by the name in lower case, so that a later field takes the place of an earlier one.
   const fields = new Map([
@@ -61,11 +52,13 @@ function refusalResponse(reason: unknown, options: RejectOptions): Buffer {
   ]);
   for (const [name, value] of Object.entries(headers)) {
     // An error that a client's end made has those of the response that it got: they are not this one's.
-    if (value !== undefined && !isOwnField(name)) fields.set(name.toLowerCase(), checkedLines(name, value));
+    if (value === undefined || isOwnField(name)) continue;
+    checkHeaders('reason.headers', { [name]: value });
+    fields.set(name.toLowerCase(), fieldLines(name, value));
   }
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (isOwnField(name)) throw new TypeError(`options.headers must not have ${name}: it is set for the response`);
-    fields.set(name.toLowerCase(), checkedLines(name, value));
+    fields.set(name.toLowerCase(), fieldLines(name, value));
   }
   // A sender of Upgrade names it in Connection too (RFC 9110 section 7.8).
   const connection = fields.has('upgrade') ? 'close, Upgrade' : 'close';
@@ -94,23 +87,6 @@ function describe(reason: unknown): Description {
 
 function isRefusal(statusCode: number): boolean {
   return Number.isInteger(statusCode) && statusCode >= 300 && statusCode <= 599;
-}
-
-function bodyBytes(body: unknown): Uint8Array {
-  if (typeof body === 'string') return Buffer.from(body);
-  if (body instanceof Uint8Array) return body;
-  throw typeError('options.body', 'a string or a Uint8Array', body);
-}
-
-function checkedLines(name: string, value: string | readonly string[]): string {
-  if (!isToken(name)) {
-    throw new RangeError(`A header field's name must be a token (RFC 9110 section 5.1), not ${JSON.stringify(name)}`);
-  }
-  for (const line of (Array.isArray(value) ? value : [value]) as unknown[]) {
-    if (typeof line !== 'string') throw typeError(`The header field ${name}`, 'a string or an array of strings', line);
-    checkFieldValue(`The header field ${name}`, line);
-  }
-  return fieldLines(name, value);
 }
 
 function isOwnField(name: string): boolean {

@@ -125,10 +125,6 @@ export class Receiver {
       chunk = Buffer.concat([rest, this.#kept]);
       start = 0;
       isOwn = true;
-      if (this.#isStopped) {
-        this.#kept = chunk;
-        return;
-      }
       this.#kept = EMPTY;
     }
   }

@@ -7,8 +7,8 @@ import { types, toUSVString as replaceLoneSurrogates } from 'node:util';
 
 /** Web IDL section 3.2.10: a Symbol throws TypeError. */
 export function toDOMString(value: unknown): string {
-  // A template throws for a Symbol, where String() would not.
-  return typeof value === 'string' ? value : `${value as string}`;
+  // String() does not throw for a Symbol; joining strings does.
+  return typeof value === 'string' ? value : ''.concat(value as string);
 }
 
 /** Web IDL section 3.2.12: lone surrogates become U+FFFD. */
@@ -29,7 +29,7 @@ export function clampToUnsignedShort(value: unknown): number {
 
 /** ECMAScript's ToNumber, which throws TypeError for a BigInt or a Symbol, where Number() takes a BigInt. */
 function toNumber(value: unknown): number {
-  return +(value as number);
+  return Math.max(value as number);
 }
 
 /** `(DOMString or sequence<DOMString>)`: a string, or the strings of any iterable object (Web IDL section 3.2.24). */

@@ -69,8 +69,8 @@ export class MessageEvent<T = unknown> extends Event {
     };
   }
 
-  constructor(type: string, eventInitDict: MessageEventInit<T> = {}) {
-    super(type, eventInitDict);
+  constructor(type: string, eventInitDict: MessageEventInit<T> | null = {}) {
+    super(type, eventInitDict ?? {});
     // Nearly every one is made by the face, without a dictionary.
     if (arguments.length < 2) return;
     const { data = null, origin = '', lastEventId = '', source = null, ports = NO_PORTS } = eventInitDict ?? {};
@@ -152,9 +152,9 @@ export class CloseEvent extends Event {
     };
   }
 
-  constructor(type: string, eventInitDict: CloseEventInit = {}) {
-    super(type, eventInitDict);
-    const { wasClean = false, code = 0, reason = '' } = eventInitDict ?? {};
+  constructor(type: string, eventInitDict: CloseEventInit | null = {}) {
+    super(type, eventInitDict ?? {});
+    const { wasClean = false, code = 0, reason = '' }: Partial<Record<keyof CloseEventInit, unknown>> = eventInitDict ?? {};
     this.#wasClean = Boolean(wasClean);
     this.#code = clampToUnsignedShort(code);
     this.#reason = toUSVString(reason);

@@ -68,8 +68,7 @@ export class WebSocket extends EventTarget {
 
   constructor(
     url: string | URL,
-    protocols: string | Iterable<string> | WebSocketInit | undefined = [],
-    options: WebSocketOptions | null | undefined = undefined,
+    ...[protocols = [], options]: [protocols?: string | Iterable<string> | WebSocketInit, options?: WebSocketOptions | null]
   ) {
     super();
     if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': 1 argument required, but only 0 present");
@@ -86,7 +85,7 @@ export class WebSocket extends EventTarget {
       // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […], then
       //    throw a "SyntaxError" DOMException.
       checkProtocols(requested);
-      const { protocols: _, ...clientOptions }: WebSocketInit = { ...options, ...init };
+      const clientOptions: WebSocketOptions = omitProtocols({ ...options, ...init });
       this.#connection = new Connection(false, resolveWebSocketOptions(clientOptions));
       // 5. Set this's url to urlRecord.
       this.#url = urlRecord.href;
@@ -197,7 +196,7 @@ export class WebSocket extends EventTarget {
     this.#handlers.set('message', value);
   }
 
-  close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+  close(...[code, reason]: [code?: number, reason?: string]): void {
     let closeCode = code === undefined ? undefined : clampToUnsignedShort(code);
     const closeReason = reason === undefined ? '' : toUSVString(reason);
     // 1. If code is present, but is neither an integer equal to 1000 nor an integer in the range 3000 to 4999,
@@ -343,6 +342,11 @@ function toArrayBuffer(data: Buffer): ArrayBuffer {
   const buffer = new ArrayBuffer(data.byteLength);
   new Uint8Array(buffer).set(data);
   return buffer;
+}
+
+/** A `protocols` among the options is what was read already, or is ignored. */
+function omitProtocols(options: WebSocketInit): WebSocketOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'protocols'));
 }
 
 /** Options in the place of the subprotocols: an object that is neither iterable nor a function. */

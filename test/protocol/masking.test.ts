@@ -79,6 +79,15 @@ describe('mask', () => {
     );
   });
 
+  it('masks from one place of a buffer to another', () => {
+    for (const length of [7, 200]) {
+      const bytes = Buffer.alloc(1000, 'Watershed');
+      const expected = definition(bytes.subarray(3, 3 + length), [1, 2, 3, 4], 0);
+      mask(bytes, 3, length, bytes, 501, keyNumber([1, 2, 3, 4]), 0);
+      expect(bytes.subarray(501, 501 + length).equals(expected)).toBe(true);
+    }
+  });
+
   it('finds the only byte that is not ASCII, wherever it is', () => {
     for (const length of [1, 3, 4, 7, 127, 128, 129, 130, 131, 135]) {
       for (let index = 0; index < length; index++) {

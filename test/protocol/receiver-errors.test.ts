@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import type { ProtocolError } from '../../src/errors.js';
 import type { ReceiverOptions } from '../../src/protocol/receiver.js';
@@ -167,6 +168,19 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
       expect(error).toMatchObject({ code: 'WATERSHED_MESSAGE_TOO_BIG', closeCode: 1009 });
       expect(error.message).toContain(`at most ${String(n)} bytes`);
       expect(error.message).toContain(`at least ${String(n + 1)}`);
+    }
+  });
+
+  it('takes no more than a string or a buffer can hold where maxPayload is lifted', () => {
+    for (const [opcode, most] of [
+      [TEXT, constants.MAX_STRING_LENGTH],
+      [BINARY, constants.MAX_LENGTH],
+    ] as const) {
+      const limits = { isServer, maxPayload: Infinity };
+      const exact = bytesOf({ opcode, announcedLength: BigInt(most) });
+      expect(receive([exact], limits)).toEqual([]);
+      const error = errorOf(bytesOf({ opcode, announcedLength: BigInt(most) + 1n }), limits);
+      expect(error).toMatchObject({ code: 'WATERSHED_MESSAGE_TOO_BIG', closeCode: 1009 });
     }
   });
 

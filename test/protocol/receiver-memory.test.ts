@@ -2,8 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Receiver } from '../../src/protocol/receiver.js';
 import { BINARY, CLOSE, closePayload, CONTINUATION, frameBytes, KEY, PING, TEXT, type FrameFields } from './frame-bytes.js';
-import { recordedReceiver } from './recorder.js';
+import { recordedReceiver, Recorder } from './recorder.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -205,6 +206,28 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(delivered.equals(payload)).toBe(true);
     // The last frame says how long the message is: nothing is reserved beyond it.
     expect(delivered.buffer.byteLength).toBe(payload.length);
+  });
+
+  it('gives out frame by frame what came while it was stopped, and does not copy the rest for each', () => {
+    const pings = 5000;
+    const backlog = bytesOf(...Array.from({ length: pings }, () => ({ opcode: PING, payload: 'ping' })));
+    const recorder: Recorder = new Recorder(() => {
+      receiver.stop();
+    });
+    const receiver = new Receiver(recorder, { isServer, maxPayload: 100, maxFragments: 1 });
+    receiver.stop();
+    receiver.push(backlog);
+    const copy = vi.spyOn(Buffer, 'from');
+    const concat = vi.spyOn(Buffer, 'concat');
+    for (let resumed = 1; resumed <= pings; resumed++) {
+      receiver.resume();
+      expect(recorder.events).toHaveLength(resumed);
+    }
+    const copied = [...copy.mock.results, ...concat.mock.results].reduce(
+      (sum, { value }) => sum + (value as Buffer).length,
+      0,
+    );
+    expect(copied).toBeLessThan(backlog.length);
   });
 
   it('never reserves more for fragments than maxPayload', () => {

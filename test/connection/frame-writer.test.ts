@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FrameWriter, type SendCallback } from '../../src/connection/frame-writer.js';
+import { Sender } from '../../src/protocol/sender.js';
+import { encodeFrame, opcodes, ping, text } from '../conformance/frames.js';
+import { destroyAll, engineOver, framesIn, KeepingDuplex, Peer, tcpPair, turn } from './ends.js';
+
+afterEach(destroyAll);
+
+function writerOver(socket: KeepingDuplex, isServer = true) {
+  const written: SendCallback[] = [];
+  const writer = new FrameWriter(socket, new Sender({ isServer }), (callbacks) => { written.push(...callbacks); });
+  return { writer, written };
+}
+
+const KIB = 1024;
+
+describe('FrameWriter', () => {
+  it('writes all frames of a tick at once, at its end', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    writer.text('a', undefined);
+    writer.binary(Buffer.from('b'), undefined);
+    writer.control(opcodes.ping, Buffer.from('c'));
+    writer.encoded(encodeFrame(text('d'), false), 1);
+    expect(socket.calls).toEqual([]);
+    await turn();
+    expect(socket.calls).toEqual([1]);
+    expect(framesIn(socket.bytes).map(({ opcode, payload }) => [opcode, payload.toString()])).toEqual([
+      [opcodes.text, 'a'],
+      [opcodes.binary, 'b'],
+      [opcodes.ping, 'c'],
+      [opcodes.text, 'd'],
+    ]);
+    writer.text('e', undefined);
+    await turn();
+    expect(socket.calls).toEqual([1, 1]);
+  });
+
+  it('writes what was added between hold and release at once, when it is released', () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    writer.hold();
+    for (let index = 0; index < 100; index++) writer.text(String(index), undefined);
+    expect(socket.calls).toEqual([]);
+    writer.release();
+    expect(socket.calls).toEqual([1]);
+    expect(framesIn(socket.bytes)).toHaveLength(100);
+    writer.hold();
+    writer.release();
+    expect(socket.calls).toEqual([1]);
+  });
+
+  it('gathers up to 64 KiB for a write, and begins the next one beyond it', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    for (let index = 0; index < 200; index++) writer.binary(Buffer.alloc(KIB, index), undefined);
+    await turn();
+    expect(socket.calls).toEqual([1, 1, 1, 1]);
+    for (const chunk of socket.chunks) expect(chunk.length).toBeLessThanOrEqual(64 * KIB);
+    expect(socket.chunks[0]?.length).toBeGreaterThan(62 * KIB);
+    expect(framesIn(socket.bytes).map(({ payload }) => payload[0])).toEqual(
+      Array.from({ length: 200 }, (_, index) => index),
+    );
+  });
+
+  it.each([true, false])('hands a large payload over behind the frames before it, in one writev (server: %s)', async (isServer) => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket, isServer);
+    const large = Buffer.alloc(100 * KIB, 'b');
+    writer.text('a', undefined);
+    writer.binary(large, undefined);
+    writer.text('c', undefined);
+    writer.text('d'.repeat(100 * KIB), undefined);
+    writer.text('e', undefined);
+    await turn();
+    expect(socket.calls).toEqual([2, 2, 1]);
+    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual([
+      'a',
+      large.toString(),
+      'c',
+      'd'.repeat(100 * KIB),
+      'e',
+    ]);
+    expect(socket.chunks.some((chunk) => chunk.buffer === large.buffer)).toBe(isServer);
+  });
+
+  it('does not copy a large frame that is encoded already', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    const frame = encodeFrame(text('a'.repeat(100 * KIB)), false);
+    writer.encoded(frame, 100 * KIB);
+    expect(writer.bufferedAmount).toBe(100 * KIB);
+    await turn();
+    expect(socket.chunks.some((chunk) => chunk.buffer === frame.buffer)).toBe(true);
+    expect(writer.bufferedAmount).toBe(0);
+  });
+
+  it('counts payload bytes until their write calls back, and control frames not at all', async () => {
+    const socket = new KeepingDuplex();
+    const { writer, written } = writerOver(socket);
+    const callback = (): void => undefined;
+    socket.isStuck = true;
+    writer.text('äöü', callback);
+    writer.control(opcodes.ping, Buffer.from('ping'));
+    expect(writer.bufferedAmount).toBe(6);
+    await turn();
+    writer.binary(Buffer.alloc(50 * KIB), callback);
+    expect(writer.bufferedAmount).toBe(6 + 50 * KIB);
+    expect(writer.isBlocked).toBe(true);
+    socket.goOn();
+    await turn();
+    expect(writer.bufferedAmount).toBe(0);
+    expect(writer.isBlocked).toBe(false);
+    expect(written).toEqual([callback, callback]);
+  });
+
+  it('gives back the callbacks that are still due when it is abandoned, in order, and writes nothing more', async () => {
+    const socket = new KeepingDuplex();
+    const { writer, written } = writerOver(socket);
+    const callbacks = Array.from({ length: 3 }, () => (): void => undefined);
+    socket.isStuck = true;
+    writer.text('a', callbacks[0]);
+    await turn();
+    writer.text('b', callbacks[1]);
+    await turn();
+    writer.text('c', callbacks[2]);
+    expect(writer.abandon()).toEqual(callbacks);
+    socket.goOn();
+    await turn();
+    expect(writer.abandon()).toEqual([]);
+    expect(written).toEqual([]);
+    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual(['a', 'b']);
+  });
+
+  it('counts 100,000 writes that waited as they call back', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    socket.isStuck = true;
+    for (let index = 0; index < 100_000; index++) {
+      writer.text('a', undefined);
+      writer.flush();
+    }
+    expect(writer.bufferedAmount).toBe(100_000);
+    socket.goOn();
+    await turn();
+    expect(writer.bufferedAmount).toBe(0);
+    expect(framesIn(socket.bytes)).toHaveLength(100_000);
+  });
+
+  it('never changes a chunk that a stream keeps, whatever is sent after it', async () => {
+    const send = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ size: fc.nat(300), flush: fc.boolean() }) },
+      { weight: 2, arbitrary: fc.record({ size: fc.nat(20 * KIB), flush: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ size: fc.nat(100 * KIB), flush: fc.boolean() }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(send, { maxLength: 60 }), fc.boolean(), fc.boolean(), async (sends, isServer, isStuck) => {
+        const socket = new KeepingDuplex();
+        const other = new KeepingDuplex();
+        socket.isStuck = isStuck;
+        const { writer } = writerOver(socket, isServer);
+        const { writer: otherWriter } = writerOver(other, isServer);
+        const expected: string[] = [];
+        for (const [index, { size, flush }] of sends.entries()) {
+          const payload = Buffer.alloc(size, index + 1);
+          expected.push(payload.toString('latin1'));
+          if (index % 2 === 0) writer.binary(payload, undefined);
+          else writer.text(payload.toString('latin1'), undefined);
+          // The pool is everybody's.
+          otherWriter.text('x'.repeat(size), undefined);
+          if (flush) {
+            writer.flush();
+            otherWriter.flush();
+          }
+        }
+        await turn();
+        socket.goOn();
+        await turn();
+        for (let index = 0; index < 50; index++) otherWriter.binary(Buffer.alloc(10 * KIB, 0xff), undefined);
+        await turn();
+        expect(framesIn(socket.bytes).map(({ payload }) => payload.toString('latin1'))).toEqual(expected);
+        destroyAll();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('keeps the bytes right over TCP while the reader is slow and the pool is in use elsewhere', async () => {
+    const [ours, theirs] = await tcpPair();
+    const [otherOurs, otherTheirs] = await tcpPair();
+    const { connection } = engineOver(ours);
+    const other = engineOver(otherOurs).connection;
+    otherTheirs.resume();
+    const sizes = [1, 100, 3000, 15_000, 17_000, 70_000, 5, 400_000];
+    const messages: Buffer[] = [];
+    for (let round = 0; round < 40; round++) {
+      for (const size of sizes) {
+        const payload = Buffer.alloc(size, messages.length % 251);
+        messages.push(payload);
+        connection.sendBinary(payload);
+        other.sendBinary(Buffer.alloc(Math.min(size, 16_000), 0xff));
+      }
+      await turn();
+    }
+    const buffered = connection.bufferedAmount;
+    expect(buffered).toBeGreaterThan(0);
+    const peer = new Peer(theirs, true);
+    await peer.receives(messages.length);
+    expect(peer.frames.every(({ payload }, index) => payload.equals(messages[index] as Buffer))).toBe(true);
+    await new Promise((resolve) => connection.sendText('', resolve));
+    expect(connection.bufferedAmount).toBe(0);
+  });
+
+  it('flushes the other connections of a tick when writing to one stream throws', async () => {
+    const broken = new KeepingDuplex();
+    broken._write = () => {
+      throw new Error('a stream with a defect');
+    };
+    const { connection: first, recorder } = engineOver(broken);
+    const socket = new KeepingDuplex();
+    const { connection: second } = engineOver(socket);
+    first.sendText('a');
+    second.sendText('b');
+    await turn();
+    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual(['b']);
+    await recorder.end();
+    expect(recorder.reports[0]).toEqual(['error', expect.objectContaining({ message: 'a stream with a defect' })]);
+  });
+});
+
+describe('a connection', () => {
+  it('sends with one write all that the handlers of one chunk send', async () => {
+    const socket = new KeepingDuplex();
+    const { connection, recorder } = engineOver(socket);
+    recorder.onReport = (report) => {
+      if (report[0] === 'text') connection.sendText(report[1]);
+    };
+    await turn();
+    const frames = Array.from({ length: 64 }, (_, index) => text(String(index)));
+    socket.push(Buffer.concat([...frames, ping('p')].map((frame) => encodeFrame(frame, true))));
+    await turn();
+    expect(socket.calls).toEqual([1]);
+    expect(framesIn(socket.bytes)).toHaveLength(65);
+  });
+});

@@ -1,0 +1,81 @@
+// The client's handshake through the agents of node:http.
+import { once } from 'node:events';
+import http from 'node:http';
+import { type Socket } from 'node:net';
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import { acceptingServer, fieldOf, laterTick, open, rawServer, type RawServer, switchingProtocols } from './opening.js';
+
+describe('agent', () => {
+  class CountingAgent extends http.Agent {
+    connections = 0;
+
+    override createConnection(...args: Parameters<http.Agent['createConnection']>): ReturnType<http.Agent['createConnection']> {
+      this.connections++;
+      return super.createConnection(...args);
+    }
+  }
+
+  it.each([{ keepAlive: false }, { keepAlive: true }])('makes the connection: $keepAlive', async ({ keepAlive }) => {
+    const { port, heads } = await acceptingServer();
+    const agent = new CountingAgent({ keepAlive });
+    await open(`ws://127.0.0.1:${String(port)}`, { agent }).established;
+    expect(agent.connections).toBe(1);
+    expect(fieldOf(heads[0], 'Connection')).toBe('Upgrade');
+  });
+
+  it('is http.globalAgent by default, whatever has been put there', async () => {
+    const { port } = await acceptingServer();
+    const { globalAgent } = http;
+    const agent = new CountingAgent();
+    http.globalAgent = agent;
+    onTestFinished(() => {
+      http.globalAgent = globalAgent;
+    });
+    await open(`ws://127.0.0.1:${String(port)}`).established;
+    expect(agent.connections).toBe(1);
+    await open(`ws://127.0.0.1:${String(port)}`, { agent: false }).established;
+    expect(agent.connections).toBe(1);
+  });
+
+  /** An agent with idle connections to a server that resets each as soon as it is used again. */
+  async function staleConnections(count: number): Promise<{ agent: http.Agent; server: RawServer }> {
+    const agent = new http.Agent({ keepAlive: true });
+    onTestFinished(() => {
+      agent.destroy();
+    });
+    const used = new Set<Socket>();
+    const server = await rawServer((socket, head) => {
+      if (used.has(socket)) socket.resetAndDestroy();
+      else if (head.includes('Upgrade')) socket.write(switchingProtocols(head));
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n');
+      used.add(socket);
+    });
+    const requests = Array.from({ length: count }, () => http.get({ host: '127.0.0.1', port: server.port, agent }));
+    await Promise.all(
+      requests.map(async (request) => {
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        response.resume();
+        await once(response, 'end');
+      }),
+    );
+    await laterTick();
+    return { agent, server };
+  }
+
+  it('may have a connection that the server is just closing: another one is taken, with another key', async () => {
+    const { agent, server } = await staleConnections(1);
+    await open(`ws://127.0.0.1:${String(server.port)}`, { agent }).established;
+    const keys = server.heads.slice(1).map((head) => fieldOf(head, 'Sec-WebSocket-Key'));
+    expect(keys).toHaveLength(2);
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  it('is not asked again and again', async () => {
+    const { agent, server } = await staleConnections(3);
+    const error = await open(`ws://127.0.0.1:${String(server.port)}`, { agent }).failure;
+    expect(error.code).toBe('ECONNRESET');
+    expect(server.heads).toHaveLength(5);
+  });
+});

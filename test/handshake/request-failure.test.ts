@@ -1,0 +1,342 @@
+// How the client's handshake fails, and how it is ended: against raw TCP servers that do everything wrong.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import http from 'node:http';
+import { connect, type Socket } from 'node:net';
+
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+
+import { HandshakeError, WatershedError } from '../../src/errors.js';
+import {
+  acceptFor,
+  acceptingServer,
+  closed,
+  closedPort,
+  laterTick,
+  open,
+  rawServer,
+  switchingProtocols,
+} from './opening.js';
+
+describe('a failed handshake', () => {
+  const failures: {
+    what: string;
+    answer: (head: string) => string | undefined;
+    protocols?: string[];
+    error: { code: string; statusCode?: number; message: string | RegExp };
+  }[] = [
+    {
+      what: 'a 200 with a body',
+      answer: () => 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+      error: { code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 200, message: 'The server answered 200 OK instead of 101' },
+    },
+    {
+      what: 'a redirect',
+      answer: () => 'HTTP/1.1 301 Moved Permanently\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n',
+      error: {
+        code: 'WATERSHED_UNEXPECTED_STATUS',
+        statusCode: 301,
+        message: 'The server answered 301 Moved Permanently instead of 101',
+      },
+    },
+    {
+      what: 'a 401 whose body does not end',
+      answer: () => `HTTP/1.1 401 Nope\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n${'a'.repeat(1024)}\r\n`,
+      error: {
+        code: 'WATERSHED_UNEXPECTED_STATUS',
+        statusCode: 401,
+        message: 'The server answered 401 Unauthorized instead of 101',
+      },
+    },
+    {
+      what: 'a status that nobody knows',
+      answer: () => 'HTTP/1.1 299 Hm\r\n\r\n',
+      error: { code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 299, message: 'The server answered 299 instead of 101' },
+    },
+    {
+      what: 'a 101 without Upgrade',
+      answer: (head) => switchingProtocols(head).replace('Upgrade: websocket\r\n', ''),
+      error: { code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 101, message: /without switching protocols/ },
+    },
+    {
+      what: 'a 101 without Connection',
+      answer: (head) => switchingProtocols(head).replace('Connection: Upgrade\r\n', ''),
+      error: { code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 101, message: /without switching protocols/ },
+    },
+    {
+      what: 'an upgrade to something else',
+      answer: (head) => switchingProtocols(head).replace('Upgrade: websocket', 'Upgrade: h2c'),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /Upgrade/ },
+    },
+    {
+      what: 'a wrong accept value',
+      answer: (head) => switchingProtocols(head).replace(acceptFor(head), acceptFor('')),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /Sec-WebSocket-Accept/ },
+    },
+    {
+      what: 'two accept values',
+      answer: (head) => switchingProtocols(head, `Sec-WebSocket-Accept: ${acceptFor(head)}`),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /Sec-WebSocket-Accept/ },
+    },
+    {
+      what: 'an extension that was not offered',
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Extensions: x'),
+      error: { code: 'WATERSHED_EXTENSION_MISMATCH', statusCode: 101, message: /extension that was not asked for/ },
+    },
+    {
+      what: 'a subprotocol, when none was asked for',
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Protocol: a'),
+      error: { code: 'WATERSHED_SUBPROTOCOL_MISMATCH', statusCode: 101, message: /subprotocol a/ },
+    },
+    {
+      what: 'a subprotocol in another case',
+      protocols: ['a'],
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Protocol: A'),
+      error: { code: 'WATERSHED_SUBPROTOCOL_MISMATCH', statusCode: 101, message: /subprotocol A/ },
+    },
+    {
+      what: 'no subprotocol, when one was asked for',
+      protocols: ['a'],
+      answer: (head) => switchingProtocols(head),
+      error: { code: 'WATERSHED_SUBPROTOCOL_MISMATCH', statusCode: 101, message: /none of the subprotocols/ },
+    },
+    {
+      what: 'two subprotocols in one line',
+      protocols: ['a', 'b'],
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Protocol: a, b'),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /single token/ },
+    },
+    {
+      what: 'the subprotocol on two lines',
+      protocols: ['a'],
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Protocol: a', 'Sec-WebSocket-Protocol: a'),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /single token/ },
+    },
+    {
+      what: 'an empty subprotocol',
+      protocols: ['a'],
+      answer: (head) => switchingProtocols(head, 'Sec-WebSocket-Protocol:'),
+      error: { code: 'WATERSHED_INVALID_RESPONSE', statusCode: 101, message: /single token/ },
+    },
+    {
+      what: 'garbage',
+      answer: () => 'SSH-2.0-OpenSSH\r\n',
+      error: { code: 'HPE_INVALID_CONSTANT', message: /Parse Error/ },
+    },
+    {
+      what: 'a head that is too long',
+      answer: () => `HTTP/1.1 101 Switching Protocols\r\nX: ${'a'.repeat(20_000)}`,
+      error: { code: 'HPE_HEADER_OVERFLOW', message: /Parse Error/ },
+    },
+  ];
+
+  it.each(failures)('is reported once, with its reason, and the connection is closed: $what', async (failure) => {
+    const server = await rawServer((socket, head) => {
+      const answer = failure.answer(head);
+      if (answer !== undefined) socket.write(answer);
+    });
+    const attempt = open(`ws://127.0.0.1:${String(server.port)}`, {}, failure.protocols);
+    const error = await attempt.failure;
+    expect(error.message).toMatch(failure.error.message);
+    expect(error.code).toBe(failure.error.code);
+    expect(error.statusCode).toBe(failure.error.statusCode);
+    expect(error instanceof HandshakeError).toBe(failure.error.statusCode !== undefined);
+    await closed(server.sockets[0]);
+    expect(attempt.reports).toHaveLength(1);
+  });
+
+  it("has the server's header fields", async () => {
+    const { port } = await rawServer((socket) => {
+      socket.write('HTTP/1.1 302 Found\r\nLocation: /b\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n');
+    });
+    const { headers } = await open(`ws://127.0.0.1:${String(port)}`).failure;
+    expect(headers).toEqual({ location: '/b', 'set-cookie': ['a=1', 'b=2'] });
+  });
+
+  it.each([
+    { what: 'no answer at all', end: (socket: Socket) => socket.end() },
+    { what: 'half a head', end: (socket: Socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgr') },
+    { what: 'a reset', end: (socket: Socket) => socket.resetAndDestroy() },
+    { what: 'half a head and a reset', end: (socket: Socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgr', () => socket.resetAndDestroy());
+    } },
+  ])('is reported once when the server goes away: $what', async ({ end }) => {
+    const server = await rawServer((socket) => {
+      end(socket);
+    });
+    const attempt = open(`ws://127.0.0.1:${String(server.port)}`);
+    const error = await attempt.failure;
+    expect(error.message).not.toBe('');
+    expect(error.code).toMatch(/^(ECONNRESET|HPE_\w+)$/);
+    await closed(server.sockets[0]);
+    await laterTick();
+    expect(attempt.reports).toHaveLength(1);
+  });
+
+  it('has the code of the system when the connection is refused', async () => {
+    const port = await closedPort();
+    const error = await open(`ws://127.0.0.1:${String(port)}`).failure;
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', message: `connect ECONNREFUSED 127.0.0.1:${String(port)}` });
+  });
+
+  it('says what happened at each address when all refuse', async () => {
+    const port = await closedPort();
+    const error = await open(`ws://example.com:${String(port)}`, {
+      lookup: (_host, _options, callback) => {
+        callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }]);
+      },
+    }).failure;
+    expect(error).toBeInstanceOf(AggregateError);
+    expect(error.code).toBe('ECONNREFUSED');
+    expect(error.message).toMatch(/ECONNREFUSED 127\.0\.0\.1:\d+, connect ECONNREFUSED 127\.0\.0\.2:/);
+  });
+
+  it.each<{ what: string; thrown: unknown; message: string }>([
+    { what: 'has no code', thrown: new Error('no way'), message: 'The connection could not be made: no way' },
+    { what: 'has no message', thrown: Object.assign(new Error(''), { code: 'X' }), message: 'The connection could not be made: for an unknown reason' },
+    { what: 'is an AggregateError of anything', thrown: new AggregateError(['a', new Error('b')]), message: 'The connection could not be made: a, b' },
+    { what: 'is a string', thrown: 'oh', message: 'The connection could not be made: for an unknown reason' },
+    { what: 'is undefined', thrown: undefined, message: 'The connection could not be made: for an unknown reason' },
+  ])('always has a message and a code, also where what an agent throws $what', async ({ thrown, message }) => {
+    class BrokenAgent extends http.Agent {
+      override createConnection(): never {
+        throw thrown;
+      }
+    }
+    const error = await open('ws://127.0.0.1:8080', { agent: new BrokenAgent() }).failure;
+    expect(error).toMatchObject({ code: 'WATERSHED_CONNECTION_FAILED', message, cause: thrown });
+    expect(error).toBeInstanceOf(WatershedError);
+  });
+
+  it('keeps an error that http.request throws', async () => {
+    const error = await open('wss://127.0.0.1:8080', { agent: new http.Agent() }).failure;
+    expect(error.code).toBe('ERR_INVALID_PROTOCOL');
+  });
+});
+
+describe('handshakeTimeout', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('fails a handshake that is not answered in time, and closes its connection', async () => {
+    const server = await rawServer();
+    const attempt = open(`ws://127.0.0.1:${String(server.port)}`, { handshakeTimeout: 100 });
+    expect(await attempt.failure).toMatchObject({
+      code: 'WATERSHED_HANDSHAKE_TIMEOUT',
+      message: 'There was no answer within 100 ms (handshakeTimeout)',
+    });
+    await closed(server.sockets[0]);
+  });
+
+  it('is 30 seconds by default', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { server, port } = await rawServer();
+    const attempt = open(`ws://127.0.0.1:${String(port)}`);
+    await once(server, 'request');
+    vi.advanceTimersByTime(29_999);
+    expect(attempt.reports).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(attempt.reports).toEqual([expect.objectContaining({ code: 'WATERSHED_HANDSHAKE_TIMEOUT' })]);
+  });
+
+  it('does not count any more when the connection is open', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { port } = await acceptingServer();
+    const attempt = open(`ws://127.0.0.1:${String(port)}`, { handshakeTimeout: 100 });
+    const { socket } = await attempt.established;
+    expect(vi.getTimerCount()).toBe(0);
+    expect(socket.destroyed).toBe(false);
+  });
+});
+
+describe('signal', () => {
+  it('fails the handshake, with its reason as the cause, when it is aborted already', async () => {
+    const { port, heads } = await acceptingServer();
+    const reason = new Error('changed my mind');
+    const attempt = open(`ws://127.0.0.1:${String(port)}`, { signal: AbortSignal.abort(reason) });
+    expect(attempt.reports).toEqual([]);
+    expect(await attempt.failure).toMatchObject({ code: 'WATERSHED_HANDSHAKE_ABORTED', cause: reason });
+    expect(heads).toEqual([]);
+  });
+
+  it('fails the handshake when it is aborted under way, and closes the connection', async () => {
+    const controller = new AbortController();
+    const server = await rawServer();
+    const attempt = open(`ws://127.0.0.1:${String(server.port)}`, { signal: controller.signal });
+    await once(server.server, 'request');
+    controller.abort('enough');
+    expect(await attempt.failure).toMatchObject({ code: 'WATERSHED_HANDSHAKE_ABORTED', cause: 'enough' });
+    await closed(server.sockets[0]);
+  });
+
+  it('has no effect on an open connection', async () => {
+    const controller = new AbortController();
+    const { port } = await acceptingServer();
+    const attempt = open(`ws://127.0.0.1:${String(port)}`, { signal: controller.signal });
+    const { socket } = await attempt.established;
+    controller.abort();
+    await laterTick();
+    expect(socket.destroyed).toBe(false);
+    expect(attempt.reports).toHaveLength(1);
+  });
+});
+
+describe('abort', () => {
+  it('sends nothing when it comes at once', async () => {
+    const { port, sockets } = await acceptingServer();
+    const attempt = open(`ws://127.0.0.1:${String(port)}`);
+    attempt.handshake.abort();
+    // Had a connection been made, it would have come before this one.
+    await once(connect(port, '127.0.0.1').end(), 'close');
+    expect(sockets).toHaveLength(1);
+    expect(attempt.reports).toEqual([]);
+  });
+
+  it('closes the connection of a handshake under way, and nothing is reported', async () => {
+    const server = await rawServer();
+    const attempt = open(`ws://127.0.0.1:${String(server.port)}`);
+    await once(server.server, 'request');
+    attempt.handshake.abort();
+    await closed(server.sockets[0]);
+    await laterTick();
+    expect(attempt.reports).toEqual([]);
+  });
+
+  it('leaves no error behind when it comes while the connection is being refused', async () => {
+    const attempt = open(`ws://127.0.0.1:${String(await closedPort())}`);
+    await new Promise((resolve) => { process.nextTick(resolve); });
+    attempt.handshake.abort();
+    await laterTick();
+    await laterTick();
+    expect(attempt.reports).toEqual([]);
+  });
+
+  it('stops what comes in the same packet', async () => {
+    const { port, server, sockets } = await rawServer((socket, head) => {
+      socket.write(`HTTP/1.1 103 Early Hints\r\n\r\n${switchingProtocols(head)}`);
+    });
+    const onRequest = (message: unknown): void => {
+      (message as { request: http.ClientRequest }).request.on('information', () => {
+        attempt.handshake.abort();
+      });
+    };
+    subscribe('http.client.request.start', onRequest);
+    onTestFinished(() => {
+      unsubscribe('http.client.request.start', onRequest);
+    });
+    const attempt = open(`ws://127.0.0.1:${String(port)}`);
+    await once(server, 'request');
+    await closed(sockets[0]);
+    expect(attempt.reports).toEqual([]);
+  });
+
+  it('has no effect on an open connection', async () => {
+    const { port } = await acceptingServer();
+    const attempt = open(`ws://127.0.0.1:${String(port)}`);
+    const { socket } = await attempt.established;
+    attempt.handshake.abort();
+    await laterTick();
+    expect(socket.destroyed).toBe(false);
+  });
+});
