@@ -6,7 +6,7 @@ const transitions: readonly Transition[] = ['open', 'queueClose', 'writeClose', 
 
 /** Where each transition leads from each phase, in the order of `transitions`; what is missing leads nowhere. */
 const expected: Readonly<Record<Phase, readonly (Phase | undefined)[]>> = {
-  CONNECTING: ['OPEN', undefined, undefined, undefined, undefined, 'CLOSED'],
+  CONNECTING: ['OPEN', undefined, undefined, undefined, 'ENDING', 'CLOSED'],
   OPEN: [undefined, 'CLOSE_QUEUED', undefined, 'CLOSE_RECEIVED', 'ENDING', 'CLOSED'],
   CLOSE_QUEUED: [undefined, undefined, 'CLOSE_SENT', 'CLOSE_RECEIVED', 'ENDING', 'CLOSED'],
   CLOSE_SENT: [undefined, undefined, undefined, 'ENDING', 'ENDING', 'CLOSED'],

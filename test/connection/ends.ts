@@ -34,6 +34,19 @@ export class Recorder implements ConnectionListener {
     return this.reports.flatMap((report) => (report[0] === 'text' ? [report[1]] : []));
   }
 
+  // What only a face needs to know is not written down.
+  onOpen(): void {
+    return;
+  }
+
+  onClosing(): void {
+    return;
+  }
+
+  onWritten(): void {
+    return;
+  }
+
   onText(text: string): void {
     this.#record(['text', text]);
   }
@@ -196,7 +209,8 @@ export interface EngineOptions extends ConnectionOptions {
 /** An engine that is CONNECTING. */
 export function engine({ isServer = true, group, ...options }: EngineOptions = {}): Engine {
   const recorder = new Recorder();
-  const connection = new Connection(isServer, resolveConnectionOptions(options), recorder, group);
+  const connection = new Connection(isServer, resolveConnectionOptions(options), group);
+  connection.attach(recorder);
   toDestroy.add(connection);
   return { connection, recorder };
 }
@@ -204,7 +218,7 @@ export function engine({ isServer = true, group, ...options }: EngineOptions = {
 /** An engine that is OPEN over a stream. */
 export function engineOver(socket: Duplex, options: EngineOptions = {}): Engine {
   const made = engine(options);
-  made.connection.open(socket, Buffer.alloc(0));
+  made.connection.open(socket, Buffer.alloc(0), { subprotocol: undefined, extensions: '' });
   return made;
 }
 
