@@ -128,10 +128,14 @@ export class DispatchExchange implements Exchange {
 function toFields(rawHeaders: RawHeaders): HeaderFields {
   const fields = new Map<string, string | string[]>();
   const raw = rawHeaders ?? [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = String(raw[i]).toLowerCase();
-    const values = [fields.get(name) ?? [], raw[i + 1] ?? []].flat().map(String);
-    fields.set(name, values.length === 1 ? values.join() : values);
+  for (let i = 0; i < raw.length; i += 2) {
+    const [name = '', ...values] = raw.slice(i, i + 2).flat().map(toText);
+    const all = [fields.get(name.toLowerCase()) ?? [], values].flat();
+    fields.set(name.toLowerCase(), all.length === 1 ? all.join() : all);
   }
   return Object.fromEntries(fields);
+}
+
+function toText(part: Buffer | string): string {
+  return typeof part === 'string' ? part : part.toString('latin1');
 }

@@ -52,12 +52,6 @@ export class HttpExchange implements Exchange {
       request.destroy();
       this.#handler.onResponse(response);
     });
-    // A 101 without what makes it an upgrade is for node:http only a provisional response.
-    request.on('information', ({ statusCode, headers: responseHeaders }) => {
-      if (statusCode !== 101 || !this.#conclude()) return;
-      request.destroy();
-      this.#handler.onResponse({ statusCode, headers: responseHeaders });
-    });
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (!this.#conclude()) return;
       if (request.reusedSocket && error.code === 'ECONNRESET') this.#handler.onStaleConnection(error);
