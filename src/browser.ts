@@ -19,7 +19,7 @@ export const Watershed = /* @__PURE__ */ classOfNode('Watershed', [
 ]);
 export const WatershedConnection = /* @__PURE__ */ classOfNode('WatershedConnection', ['from']);
 
-type Class = new (...args: never) => object;
+type Class = (new (...args: never) => object) & ((...args: never) => unknown);
 
 /**
  * Stands for the class that the global variable holds when it is used, not when this module is imported: a page may
@@ -36,7 +36,7 @@ function platformClass(name: string): Class {
   const proxy: Class = new Proxy(target as Class, {
     construct: (_, args, newTarget) =>
       Reflect.construct(current(), args, newTarget === proxy ? current() : newTarget) as object,
-    apply: (_, thisArgument, args) => Reflect.apply(current() as never, thisArgument, args) as unknown,
+    apply: (_, thisArgument, args) => Reflect.apply(current(), thisArgument, args) as unknown,
     get: (_, key) => Reflect.get(current(), key) as unknown,
     set: (_, key, value) => Reflect.set(current(), key, value),
     has: (_, key) => Reflect.has(current(), key),

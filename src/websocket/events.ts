@@ -6,6 +6,7 @@
  */
 import { inspect, type InspectOptions } from 'node:util';
 import { clampToUnsignedShort, toDOMString, toUSVString } from './conversions.js';
+import { defineInterface } from './define-interface.js';
 
 /** DOM Standard section 2.2; not every version of the platform's types has it. */
 export interface EventInit {
@@ -223,20 +224,16 @@ function toSource(value: unknown): Source {
   throw new TypeError(`source must be an object or null, but is of type ${typeof value}`);
 }
 
-/**
- * Gives a class the shape that Web IDL asks for: enumerable attributes and operations, a string tag, and the platform's
- * class above it where there is one.
- */
-function defineInterface(constructor: typeof MessageEvent | typeof CloseEvent, attributes: readonly string[]): void {
-  const { name, prototype } = constructor;
-  for (const attribute of attributes) {
-    const descriptor = Object.getOwnPropertyDescriptor(prototype, attribute);
-    Object.defineProperty(prototype, attribute, { ...descriptor, enumerable: true });
-  }
-  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+/** Puts the platform's class above ours, where it has one. */
+function chainToPlatform(prototype: object, name: string): void {
   const platform = (globalThis as Readonly<Record<string, unknown>>)[name];
   if (typeof platform === 'function') Object.setPrototypeOf(prototype, platform.prototype as object);
 }
 
-defineInterface(MessageEvent, ['data', 'origin', 'lastEventId', 'source', 'ports', 'isTrusted', 'initMessageEvent']);
-defineInterface(CloseEvent, ['wasClean', 'code', 'reason', 'isTrusted']);
+defineInterface(MessageEvent, 'MessageEvent', {
+  members: ['data', 'origin', 'lastEventId', 'source', 'ports', 'isTrusted', 'initMessageEvent'],
+});
+chainToPlatform(MessageEvent.prototype, 'MessageEvent');
+
+defineInterface(CloseEvent, 'CloseEvent', { members: ['wasClean', 'code', 'reason', 'isTrusted'] });
+chainToPlatform(CloseEvent.prototype, 'CloseEvent');

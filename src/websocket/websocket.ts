@@ -18,6 +18,7 @@ import { defaultConnectionOptions, resolveAcceptOptions, typeError } from '../op
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
 import { clampToUnsignedShort, isIterableObject, toMessage, toProtocols, toUSVString } from './conversions.js';
+import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createMessageEvent } from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
@@ -217,7 +218,7 @@ export class WebSocket extends EventTarget {
     this.#connection.close(closeCode, closeReason);
   }
 
-  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+  send(data: unknown): void {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': 1 argument required, but only 0 present");
     const message = toMessage(data);
     // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
@@ -359,14 +360,20 @@ function requestURL(req: IncomingMessage, isSecure: boolean): string {
   return URL.canParse(url) ? new URL(url).href : '';
 }
 
-for (const name of ['url', 'readyState', 'bufferedAmount', 'onopen', 'onerror', 'onclose', 'extensions', 'protocol', 'close',
-  'onmessage', 'binaryType', 'send']) {
-  const descriptor = Object.getOwnPropertyDescriptor(WebSocket.prototype, name);
-  Object.defineProperty(WebSocket.prototype, name, { ...descriptor, enumerable: true });
-}
-for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
-  const constant = { value, enumerable: true, configurable: false, writable: false };
-  Object.defineProperty(WebSocket, name, constant);
-  Object.defineProperty(WebSocket.prototype, name, constant);
-}
-Object.defineProperty(WebSocket.prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true });
+defineInterface(WebSocket, 'WebSocket', {
+  members: [
+    'url',
+    'readyState',
+    'bufferedAmount',
+    'onopen',
+    'onerror',
+    'onclose',
+    'extensions',
+    'protocol',
+    'close',
+    'onmessage',
+    'binaryType',
+    'send',
+  ],
+  constants: { CONNECTING, OPEN, CLOSING, CLOSED },
+});
