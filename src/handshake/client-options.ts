@@ -53,8 +53,9 @@ export interface Dispatcher {
   dispatch(options: object, handler: object): boolean;
 }
 
+// Partial, because a browser's project has no types of Node, and then Pick would make each of them required.
 /** Options of a WebSocket's client end. */
-export interface WebSocketOptions extends ConnectionOptions, Readonly<TransportOptions> {
+export interface WebSocketOptions extends ConnectionOptions, Readonly<Partial<TransportOptions>> {
   /**
    * Further header fields of the request: a Headers, an object, or an array of pairs. The handshake's own (Connection,
    * Upgrade, Sec-WebSocket-*, Content-Length, Transfer-Encoding) cannot be overridden: TypeError. An Authorization
