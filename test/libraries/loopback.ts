@@ -1,24 +1,8 @@
 /** The other sides of the libraries: servers on this machine, and an address where there is none. */
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { listenOn } from '../classic/ends.js';
 import { freePort } from '../interop/daemon.js';
-
-/** Listens on a free port of 127.0.0.1; the server and its connections are gone after the test. */
-export async function listen(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, 'close');
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 /** A server of the ws package, and its address, which has no path. */
 export async function listenWs(
@@ -26,7 +10,7 @@ export async function listenWs(
 ): Promise<{ server: WebSocketServer; port: number; url: string }> {
   const httpServer = createServer();
   const server = new WebSocketServer({ ...options, server: httpServer });
-  const port = await listen(httpServer);
+  const port = await listenOn(httpServer);
   return { server, port, url: `ws://127.0.0.1:${String(port)}` };
 }
 

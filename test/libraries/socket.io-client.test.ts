@@ -2,8 +2,9 @@ import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { io as connectSocketIo, WebSocket as WebSocketTransport } from 'socket.io-client';
 import { expect, it, onTestFinished } from 'vitest';
+import { listenOn } from '../classic/ends.js';
 import { expectNoOpenHandles } from '../interop/open-handles.js';
-import { listen, REFUSED, refusedUrl } from './loopback.js';
+import { REFUSED, refusedUrl } from './loopback.js';
 import { Recording } from './recording.js';
 
 expectNoOpenHandles();
@@ -68,7 +69,7 @@ async function listenSocketIo() {
       acknowledge((args as Buffer[]).map(({ length }) => length));
     });
   });
-  const port = await listen(httpServer);
+  const port = await listenOn(httpServer);
   onTestFinished(() => {
     io.engine.close();
   });
