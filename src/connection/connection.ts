@@ -15,9 +15,9 @@ import type { ResolvedConnectionOptions } from '../options.js';
 import { CloseCode, encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import { Receiver, type ReceiverHandler } from '../protocol/receiver.js';
-import { Sender } from '../protocol/sender.js';
 import { nextPhase, readyStates, type Phase, type ReadyState, type Transition } from './closing-handshake.js';
 import type { ConnectionGroup } from './connection-group.js';
+import { type ConnectionListener, NOBODY } from './connection-listener.js';
 import {
   endChannel,
   errorChannel,
@@ -26,39 +26,17 @@ import {
   publishFrame,
   publishStart,
   receiveChannel,
-  sendChannel,
   startChannel,
 } from './diagnostics.js';
-import { FrameWriter, type SendCallback } from './frame-writer.js';
+import type { SendCallback } from './frame-writer.js';
 import { Heartbeat } from './heartbeat.js';
 import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
 import { OrderedQueue } from './ordered-queue.js';
+import { Outbound, type OutboundHandler } from './outbound.js';
 import { OutstandingPings } from './outstanding-pings.js';
 import { Transport, type TransportHandler } from './transport.js';
-import { throwLater } from './uncaught.js';
-
-/** What a connection reports, in this order: messages and pings while it is open, what went wrong, and once `onEnd`. */
-export interface ConnectionListener {
-  onOpen(): void;
-  onText(text: string): void;
-  /** The buffer belongs to the listener. */
-  onBinary(data: Buffer): void;
-  onPing(payload: Buffer): void;
-  /** The round-trip time in milliseconds, if the PONG answers a PING of ours. */
-  onPong(payload: Buffer, roundTripTime: number | undefined): void;
-  /** A write of so many payload bytes has called back: `bufferedAmount` has fallen by them. */
-  onWritten(bytes: number): void;
-  /** `bufferedAmount` is 0 again after `send` returned false. */
-  onDrain(): void;
-  /** The peer has started the closing handshake. */
-  onClosing(): void;
-  /** The connection was failed, or its transport is broken. */
-  onError(error: Error): void;
-  /** The peer went away, or was given up, without a CLOSE. */
-  onReset(reason: WatershedError): void;
-  onEnd(end: ConnectionEnd): void;
-}
+import { callOut, throwLater } from './uncaught.js';
 
 /** What the opening handshake has settled. */
 export interface Negotiated {
@@ -78,14 +56,6 @@ export interface OpeningHandshake {
   unref(): void;
 }
 
-/** How a connection ended. */
-export interface ConnectionEnd {
-  /** The peer's CLOSE frame, if one came. */
-  readonly close: CloseFrame | undefined;
-  /** Whether the closing handshake was completed (RFC 6455 section 7.1.4). */
-  readonly wasClean: boolean;
-}
-
 /** Who has paused a connection. It is read when nobody has. */
 export const PauseReason = { USER: 1, ITERATOR: 2, QUEUE: 4 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
@@ -97,15 +67,15 @@ const HEARTBEAT = Buffer.from('heartbeat');
 
 let lastId = 0;
 
-export class Connection implements ReceiverHandler, TransportHandler {
+export class Connection implements ReceiverHandler, TransportHandler, OutboundHandler {
   /** Unique in the process. */
   readonly id = ++lastId;
   readonly isServer: boolean;
   readonly options: ResolvedConnectionOptions;
   /** Messages and the CLOSE on their way to the listener: an entry may take time to be ready. */
   readonly inbound = new OrderedQueue(() => { this.resume(PauseReason.QUEUE); });
-  /** Messages and the CLOSE on their way to the transport: an entry may take time to be ready. */
-  readonly outbound = new OrderedQueue();
+  /** What is on its way to the transport. */
+  readonly outbound: Outbound;
   /** `address:port` of the peer and of this end; empty when the transport has none. */
   remote = '';
   local = '';
@@ -123,14 +93,12 @@ export class Connection implements ReceiverHandler, TransportHandler {
   /** Handlers run in the async context in which the connection was made. */
   readonly #context = new AsyncResource('WatershedConnection');
   readonly #receiver: Receiver;
-  readonly #sender: Sender;
   readonly #heartbeat: Heartbeat | undefined;
   #listener: ConnectionListener = NOBODY;
   readonly #group: ConnectionGroup | undefined;
   #phase: Phase = 'CONNECTING';
   #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
-  #writer: FrameWriter | undefined;
 
   /** Why the connection ends, if not by a closing handshake. */
   #failure: Error | undefined;
@@ -141,12 +109,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
   #isRef = true;
   /** The ends of the transport that came while paused: a stream may end although it is paused. */
   readonly #heldEnds: (() => void)[] = [];
-  #needsDrain = false;
-  /** Payload bytes of messages that wait in the outbound queue. */
-  #queuedAmount = 0;
   #pings: OutstandingPings | undefined;
-  /** The newest PING that could not be answered yet. */
-  #owedPong: Buffer | undefined;
 
   constructor(isServer: boolean, options: ResolvedConnectionOptions, group?: ConnectionGroup) {
     this.isServer = isServer;
@@ -157,7 +120,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
       maxPayload: options.maxPayload,
       maxFragments: options.maxFragments,
     });
-    this.#sender = new Sender({ isServer });
+    this.outbound = new Outbound(this, options);
     if (options.heartbeat !== undefined) {
       this.#heartbeat = new Heartbeat(
         options.heartbeat,
@@ -177,7 +140,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Payload bytes given to `send*` whose write has not called back: UTF-8 length, no headers, no control frames. */
   get bufferedAmount(): number {
-    return this.#queuedAmount + (this.#writer?.bufferedAmount ?? 0);
+    return this.outbound.bufferedAmount;
   }
 
   /** Whether the transport is a net.Socket, whose data always comes in a turn of the event loop of its own. */
@@ -219,13 +182,13 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.subprotocol = subprotocol;
     this.extensions = extensions;
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
-    this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
+    this.outbound.open(socket);
     this.#move('open');
     if (!this.#isRef) this.setRef(false);
     process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
-    this.#run(() => { this.#report(() => { this.#listener.onOpen(); }); });
+    this.#run(() => { callOut(() => { this.#listener.onOpen(); }); });
   }
 
   /** Lets the connection keep the process alive, or not. */
@@ -241,59 +204,22 @@ export class Connection implements ReceiverHandler, TransportHandler {
 
   /** Sends a text message. Returns whether `bufferedAmount` is still below `highWaterMark`. */
   sendText(text: string, callback?: SendCallback): boolean {
-    if (this.#phase !== 'OPEN') return this.#refuse(callback);
-    if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.TEXT, text);
-    if (this.outbound.isIdle) this.#writer?.text(text, callback);
-    else this.#queueMessage(Buffer.byteLength(text), (writer) => { writer.text(text, callback); }, callback);
-    return this.#afterSend();
+    return this.#phase === 'OPEN' ? this.outbound.text(text, callback) : this.#refuse(callback);
   }
 
   /** Sends a binary message. Returns whether `bufferedAmount` is still below `highWaterMark`. */
   sendBinary(data: Uint8Array, callback?: SendCallback): boolean {
-    if (this.#phase !== 'OPEN') return this.#refuse(callback);
-    if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, data);
-    if (this.outbound.isIdle) this.#writer?.binary(data, callback);
-    else {
-      // The caller may change the bytes before it is their turn.
-      const copy = Buffer.from(data);
-      this.#queueMessage(copy.length, (writer) => { writer.binary(copy, callback); }, callback);
-    }
-    return this.#afterSend();
+    return this.#phase === 'OPEN' ? this.outbound.binary(data, callback) : this.#refuse(callback);
   }
 
   /** Sends the contents of a Blob as a binary message: reading it takes time, and what is sent after it waits. */
-  sendBlob(blob: Blob): void {
-    const { size } = blob;
-    this.#queuedAmount += size;
-    this.outbound.push((done) => {
-      blob.arrayBuffer().then(
-        (data) => {
-          // The connection ended meanwhile.
-          if (this.#phase === 'ENDING' || this.#phase === 'CLOSED') return;
-          this.#queuedAmount -= size;
-          if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.BINARY, new Uint8Array(data));
-          this.#writer?.binary(new Uint8Array(data), undefined);
-          done();
-        },
-        (cause: unknown) => {
-          // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
-          const error = new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause });
-          this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
-        },
-      );
-    });
-    this.#afterSend();
+  sendBlob(blob: Blob): boolean {
+    return this.#phase === 'OPEN' ? this.outbound.blob(blob) : this.#refuse(undefined);
   }
 
   /** Sends a whole message that is encoded already, for a connection whose frames are not masked. */
-  sendEncoded(opcode: Opcode, frame: Buffer, payloadLength: number): void {
-    if (sendChannel.hasSubscribers) {
-      const payload = frame.subarray(frame.length - payloadLength);
-      publishFrame(sendChannel, this, opcode, opcode === Opcode.TEXT ? payload.toString() : payload);
-    }
-    if (this.outbound.isIdle) this.#writer?.encoded(frame, payloadLength);
-    else this.#queueMessage(payloadLength, (writer) => { writer.encoded(frame, payloadLength); }, undefined);
-    this.#afterSend();
+  sendEncoded(opcode: Opcode, frame: Buffer, payloadLength: number): boolean {
+    return this.#phase === 'OPEN' ? this.outbound.encoded(opcode, frame, payloadLength) : this.#refuse(undefined);
   }
 
   /** @throws RangeError for a payload of more than 125 bytes. */
@@ -301,13 +227,13 @@ export class Connection implements ReceiverHandler, TransportHandler {
     checkControlPayload('nonce', payload);
     if (!this.#maySendControl()) return;
     (this.#pings ??= new OutstandingPings()).sent(payload);
-    this.#sendControl(Opcode.PING, payload);
+    this.outbound.control(Opcode.PING, payload);
   }
 
   /** @throws RangeError for a payload of more than 125 bytes. */
   pong(payload: Buffer): void {
     checkControlPayload('nonce', payload);
-    if (this.#maySendControl()) this.#sendControl(Opcode.PONG, payload);
+    if (this.#maySendControl()) this.outbound.control(Opcode.PONG, payload);
   }
 
   /**
@@ -376,19 +302,19 @@ export class Connection implements ReceiverHandler, TransportHandler {
    */
   #read(chunk: Buffer | undefined): void {
     this.reads++;
-    this.#writer?.hold();
+    this.outbound.hold();
     if (chunk === undefined) this.#receiver.resume();
     else this.#receiver.push(chunk);
-    this.#writer?.release();
+    this.outbound.release();
   }
 
   /** Holds back what is sent until `release`: the caller will send more in the same turn. */
   hold(): void {
-    this.#writer?.hold();
+    this.outbound.hold();
   }
 
   release(): void {
-    this.#writer?.release();
+    this.outbound.release();
   }
 
   #isReading(): boolean {
@@ -426,17 +352,15 @@ export class Connection implements ReceiverHandler, TransportHandler {
   onPing(payload: Buffer): void {
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.PING, payload);
     if (this.options.autoPong && this.#maySendControl()) {
-      // While the socket takes writes every PING has its PONG; while it does not, one is owed, for the newest.
-      if (this.#writer?.isBlocked === true) this.#owedPong = Buffer.from(payload);
-      else this.#sendControl(Opcode.PONG, payload);
+      this.outbound.answerPing(payload);
     }
-    this.#report(() => { this.#listener.onPing(payload); });
+    callOut(() => { this.#listener.onPing(payload); });
   }
 
   onPong(payload: Buffer): void {
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.PONG, payload);
     const roundTripTime = this.#pings?.answered(payload);
-    this.#report(() => { this.#listener.onPong(payload, roundTripTime); });
+    callOut(() => { this.#listener.onPong(payload, roundTripTime); });
   }
 
   onClose(frame: CloseFrame): void {
@@ -471,35 +395,32 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #receiveClose(frame: CloseFrame): void {
-    const oursIsQueued = this.#phase === 'CLOSE_QUEUED';
     if (!this.#move('receiveClose')) return;
     // After its CLOSE the peer answers no PING.
     this.#heartbeat?.stop();
     this.#closeFrame = frame;
     const payload = encodeClosePayload(frame.code, frame.reason);
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.CLOSE, payload);
-    this.#report(() => { this.#listener.onClosing(); });
+    callOut(() => { this.#listener.onClosing(); });
     if (this.#phase === 'ENDING') this.#completeClose();
-    // The answer says what came (section 5.5.1), and nothing if nothing came.
-    else if (!oursIsQueued) this.#sendClose(payload);
+    // The answer says what came (section 5.5.1), and nothing if nothing came. Behind a CLOSE of ours that waits it is none.
+    else this.#sendClose(payload);
   }
 
   /** The CLOSE, behind the messages that wait. */
   #sendClose(payload: Buffer): void {
     const send = (): void => {
-      // Failed or destroyed while it waited.
+      // Another went out, or the connection was failed, while it waited.
       if (!this.#move('writeClose')) return;
       this.#writeClose(payload);
       if (this.#phase === 'ENDING') this.#completeClose();
       else this.#startTimer(this.options.closeTimeout, () => { this.#giveUp(closeTimedOut(this.options)); });
     };
-    if (this.outbound.isIdle) send();
-    else this.outbound.push((done) => { send(); done(); });
+    this.outbound.behindMessages(send);
   }
 
   #writeClose(payload: Buffer): void {
-    if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.CLOSE, payload);
-    this.#writer?.control(Opcode.CLOSE, payload);
+    this.outbound.control(Opcode.CLOSE, payload);
   }
 
   /** Both CLOSE frames are seen: the server ends TCP, the client waits for that (section 7.1.1). */
@@ -524,7 +445,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (!this.#move('giveUp')) return false;
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
-    if (this.#closeFrame === undefined) this.#report(() => { this.#listener.onReset(reason); });
+    if (this.#closeFrame === undefined) callOut(() => { this.#listener.onReset(reason); });
     this.outbound.cancel(reason);
     return true;
   }
@@ -541,7 +462,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     // A listener may have destroyed it meanwhile.
     if (this.#phase !== 'ENDING') return;
     this.#heartbeat?.stop();
-    this.#writer?.flush();
+    this.outbound.flush();
     if (this.isServer || this.socket?.readableEnded === true) this.#transport?.end();
     // Read on, paused or not, so that the end is seen.
     this.#transport?.socket.resume();
@@ -555,7 +476,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
       // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
       if (this.#phase === 'CLOSE_RECEIVED') return;
       if (this.#lose(connectionLost())) this.#endTransport();
-      else if (this.#phase === 'ENDING') this.#transport?.end();
+      else this.#transport?.end();
     }, true);
   }
 
@@ -576,9 +497,8 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   onWritable(): void {
-    const owedPong = this.#owedPong;
-    this.#owedPong = undefined;
-    if (owedPong !== undefined && this.#maySendControl()) this.#sendControl(Opcode.PONG, owedPong);
+    const owedPong = this.outbound.takeOwedPong();
+    if (owedPong !== undefined && this.#maySendControl()) this.outbound.control(Opcode.PONG, owedPong);
   }
 
   /** The connection is gone: everything is let go, and every callback that is still due gets an error. */
@@ -593,14 +513,13 @@ export class Connection implements ReceiverHandler, TransportHandler {
     const error = this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
     this.#run(() => {
       this.inbound.cancel(error);
-      for (const callback of this.#writer?.abandon() ?? []) this.#report(() => { callback(error); });
-      this.outbound.cancel(error);
+      this.outbound.abandon(error);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {
         const { code, reason } = this.#closeFrame ?? { code: undefined, reason: '' };
         publishEnd(this, { code, reason, wasClean: this.#wasClean });
       }
-      this.#report(() => { this.#listener.onEnd({ close: this.#closeFrame, wasClean: this.#wasClean }); });
+      callOut(() => { this.#listener.onEnd({ close: this.#closeFrame, wasClean: this.#wasClean }); });
     });
   }
 
@@ -617,11 +536,6 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_RECEIVED';
   }
 
-  #sendControl(opcode: Opcode, payload: Buffer): void {
-    if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, opcode, payload);
-    this.#writer?.control(opcode, payload);
-  }
-
   #refuse(callback: SendCallback | undefined): boolean {
     if (callback !== undefined) {
       const state = this.readyState === 0 ? 'CONNECTING' : this.readyState === 2 ? 'CLOSING' : 'CLOSED';
@@ -631,45 +545,30 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return false;
   }
 
-  #queueMessage(bytes: number, write: (writer: FrameWriter) => void, callback: SendCallback | undefined): void {
-    this.#queuedAmount += bytes;
-    this.outbound.push(
-      (done) => {
-        this.#queuedAmount -= bytes;
-        if (this.#writer !== undefined) write(this.#writer);
-        done();
-      },
-      (error) => {
-        if (callback !== undefined) this.#report(() => { callback(error); });
-      },
-    );
+  onBufferLimit(bufferedAmount: number): void {
+    // Not inside the call: no event comes before `send` has returned.
+    process.nextTick(() => {
+      this.#run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
+    });
   }
 
-  #afterSend(): boolean {
-    const { bufferedAmount, options } = this;
-    if (bufferedAmount > options.maxBufferedAmount) {
-      // Not inside the call: no event comes before `send` has returned.
-      process.nextTick(() => {
-        this.#run(() => { this.#giveUp(bufferLimitExceeded(options, bufferedAmount)); });
-      });
-    }
-    if (bufferedAmount < options.highWaterMark) return true;
-    this.#needsDrain = true;
-    return false;
-  }
-
-  readonly #onWritten = (bytes: number, callbacks: readonly SendCallback[]): void => {
+  onSent(bytes: number, callbacks: readonly SendCallback[]): void {
     this.#listener.onWritten(bytes);
-    if (callbacks.length > 0) {
-      this.#run(() => {
-        for (const callback of callbacks) this.#report(() => { callback(); });
-      });
-    }
-    if (this.#needsDrain && this.bufferedAmount === 0) {
-      this.#needsDrain = false;
-      if (this.#phase === 'OPEN') this.#run(() => { this.#report(() => { this.#listener.onDrain(); }); });
-    }
-  };
+    if (callbacks.length === 0) return;
+    this.#run(() => {
+      for (const callback of callbacks) callOut(() => { callback(); });
+    });
+  }
+
+  onDrained(): void {
+    if (this.#phase === 'OPEN') this.#run(() => { callOut(() => { this.#listener.onDrain(); }); });
+  }
+
+  onUnreadableBlob(cause: unknown): void {
+    // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
+    const error = new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause });
+    this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
+  }
 
   // Reporting
 
@@ -678,37 +577,10 @@ export class Connection implements ReceiverHandler, TransportHandler {
     this.#context.runInAsyncScope(action);
   }
 
-  #report(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      throwLater(error);
-    }
-  }
-
   #reportError(error: Error): void {
     if (errorChannel.hasSubscribers) publishError(this, error);
-    this.#report(() => { this.#listener.onError(error); });
+    callOut(() => { this.#listener.onError(error); });
   }
-}
-
-/** Listens until a face does. */
-const NOBODY: ConnectionListener = {
-  onOpen: ignore,
-  onText: ignore,
-  onBinary: ignore,
-  onPing: ignore,
-  onPong: ignore,
-  onWritten: ignore,
-  onDrain: ignore,
-  onClosing: ignore,
-  onError: ignore,
-  onReset: ignore,
-  onEnd: ignore,
-};
-
-function ignore(): void {
-  // Nobody is there to be told.
 }
 
 function checkControlPayload(name: string, payload: Buffer): void {

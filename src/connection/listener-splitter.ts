@@ -2,8 +2,8 @@
  * Two listeners in the place of one: for a connection that has both faces. A connection with one face pays nothing.
  */
 import type { WatershedError } from '../errors.js';
-import type { ConnectionEnd, ConnectionListener } from './connection.js';
-import { throwLater } from './uncaught.js';
+import type { ConnectionEnd, ConnectionListener } from './connection-listener.js';
+import { callOut } from './uncaught.js';
 
 export class ListenerSplitter implements ConnectionListener {
   readonly #first: ConnectionListener;
@@ -62,11 +62,7 @@ export class ListenerSplitter implements ConnectionListener {
   }
 
   #both(call: (listener: ConnectionListener, isFirst: boolean) => void): void {
-    try {
-      call(this.#first, true);
-    } catch (error) {
-      throwLater(error);
-    }
+    callOut(() => { call(this.#first, true); });
     call(this.#second, false);
   }
 }

@@ -5,7 +5,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex, type DuplexOptions } from 'node:stream';
-import { Connection, type ConnectionEnd, type ConnectionListener } from '../../src/connection/connection.js';
+import { Connection } from '../../src/connection/connection.js';
+import type { ConnectionEnd, ConnectionListener } from '../../src/connection/connection-listener.js';
 import type { ConnectionGroup } from '../../src/connection/connection-group.js';
 import { type ConnectionOptions, resolveConnectionOptions } from '../../src/options.js';
 import { encodeFrame, type Frame, FrameReader, opcodes, type ReceivedFrame } from '../conformance/frames.js';

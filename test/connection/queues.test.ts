@@ -29,7 +29,7 @@ describe('while an outbound entry takes time', () => {
   it('messages wait behind it and PING and PONG pass', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     await sent(connection);
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     connection.sendText('a');
     connection.sendBinary(Buffer.from('b'));
     connection.ping(Buffer.from('c'));
@@ -44,7 +44,7 @@ describe('while an outbound entry takes time', () => {
 
   it('bufferedAmount counts the messages that wait, to the byte, and callbacks come when they are out', async () => {
     const { connection, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     const log: string[] = [];
     connection.sendText('äöü', () => log.push(`text, ${String(connection.bufferedAmount)} left`));
     expect(connection.bufferedAmount).toBe(6);
@@ -64,7 +64,7 @@ describe('while an outbound entry takes time', () => {
 
   it('the bytes of a message that waits are those of the call', async () => {
     const { connection, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     const bytes = Buffer.from('before');
     connection.sendBinary(bytes);
     bytes.fill('x');
@@ -74,7 +74,7 @@ describe('while an outbound entry takes time', () => {
 
   it('send returns false at highWaterMark, and drain comes when all that waited is out', async () => {
     const { connection, recorder, peer } = await engineAndPeer({ highWaterMark: 10 });
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     expect(connection.sendText('a'.repeat(9))).toBe(true);
     expect(connection.sendText('b')).toBe(false);
     await turn();
@@ -87,7 +87,7 @@ describe('while an outbound entry takes time', () => {
 
   it('a broadcast frame waits behind it like every other', async () => {
     const { connection, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     connection.sendText('a');
     connection.sendEncoded(1, serverFrame('b'), 1);
     expect(connection.bufferedAmount).toBe(2);
@@ -97,7 +97,7 @@ describe('while an outbound entry takes time', () => {
 
   it('our CLOSE waits behind the messages, and the end of TCP behind it', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     connection.sendText('a');
     connection.close(1001, 'bye');
     expect(connection.readyState).toBe(2);
@@ -118,7 +118,7 @@ describe('while an outbound entry takes time', () => {
 
   it("our CLOSE that waits is still sent, behind the messages, when the peer's comes first", async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     const errors: (Error | undefined)[] = [];
     connection.sendText('a', (error) => errors.push(error));
     connection.close(4000, 'ours');
@@ -135,7 +135,7 @@ describe('while an outbound entry takes time', () => {
 
   it("the answer to the peer's CLOSE waits behind the messages", async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     connection.sendText('a');
     peer.send(close(1000, 'bye'));
     await dataOf(connection);
@@ -151,7 +151,7 @@ describe('while an outbound entry takes time', () => {
   it("a peer that ends TCP right behind its CLOSE gets the messages and the answer, and it is no reset", async () => {
     for (const isServer of [true, false]) {
       const { connection, recorder, peer } = await engineAndPeer({ isServer });
-      const finish = takeTime(connection.outbound);
+      const finish = takeTime(connection.outbound.queue);
       connection.sendText('a');
       peer.socket.end(peer.encode(close(1000)));
       // Our end has seen the end of theirs when it has read it all.
@@ -166,7 +166,7 @@ describe('while an outbound entry takes time', () => {
 
   it("a transport that breaks behind the peer's CLOSE ends without a reset, not clean", async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    takeTime(connection.outbound);
+    takeTime(connection.outbound.queue);
     const errors: (Error | undefined)[] = [];
     connection.sendText('a', (error) => errors.push(error));
     peer.send(close(1000));
@@ -180,7 +180,7 @@ describe('while an outbound entry takes time', () => {
   it('a protocol error sends its CLOSE at once, drops what waits and calls it back', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     const cancelled: Error[] = [];
-    const finish = takeTime(connection.outbound, cancelled);
+    const finish = takeTime(connection.outbound.queue, cancelled);
     const errors: (Error | undefined)[] = [];
     connection.sendText('a', (error) => errors.push(error));
     connection.close(1000, '');
@@ -198,7 +198,7 @@ describe('while an outbound entry takes time', () => {
 
   it('a callback that destroys the connection while it is failed leaves the end last', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    takeTime(connection.outbound);
+    takeTime(connection.outbound.queue);
     connection.sendText('a', () => { connection.destroy(); });
     peer.send(continuation('wrong'));
     await recorder.end();
@@ -208,7 +208,7 @@ describe('while an outbound entry takes time', () => {
 
   it('a peer that goes away gets nothing of what waits, and it is called back', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     const errors: (Error | undefined)[] = [];
     connection.sendText('a', (error) => errors.push(error));
     peer.socket.end();
@@ -229,7 +229,7 @@ describe('while an outbound entry takes time', () => {
     connection.sendText('written', note('written'));
     await turn();
     connection.sendText('in the batch', note('in the batch'));
-    const finish = takeTime(connection.outbound);
+    const finish = takeTime(connection.outbound.queue);
     connection.sendText('waiting', note('waiting'));
     connection.sendBinary(Buffer.alloc(100_000), note('large'));
     connection.destroy();
