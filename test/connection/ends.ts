@@ -176,7 +176,7 @@ export async function tcpPair(): Promise<[Socket, Socket]> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
-  const [socket] = (await once(server, 'connection')) as [Socket];
+  const [[socket]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
   server.close();
   toDestroy.add(client).add(socket);
   return [socket, client];
@@ -244,11 +244,11 @@ export class KeepingDuplex extends Duplex {
     // What comes is pushed by the test.
   }
 
-  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#take([chunk], callback);
   }
 
-  override _writev(chunks: { chunk: Buffer }[], callback: () => void): void {
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
     this.#take(chunks.map(({ chunk }) => chunk), callback);
   }
 
