@@ -174,7 +174,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     if (this.#phase !== 'OPEN') return this.#refuse(callback);
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this, Opcode.TEXT, text);
     if (this.outbound.isIdle) this.#writer?.text(text, callback);
-    else this.#queueMessage(Buffer.byteLength(text), (writer) => { writer.text(text, callback); }, callback);
+    else this.#queueMessage(Buffer.byteLength(text), () => { this.#writer?.text(text, callback); }, callback);
     return this.#afterSend();
   }
 
@@ -186,7 +186,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
     else {
       // The caller may change the bytes before it is their turn.
       const copy = Buffer.from(data);
-      this.#queueMessage(copy.length, (writer) => { writer.binary(copy, callback); }, callback);
+      this.#queueMessage(copy.length, () => { this.#writer?.binary(copy, callback); }, callback);
     }
     return this.#afterSend();
   }
@@ -198,7 +198,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
       publishFrame(sendChannel, this, opcode, opcode === Opcode.TEXT ? payload.toString() : payload);
     }
     if (this.outbound.isIdle) this.#writer?.encoded(frame, payloadLength);
-    else this.#queueMessage(payloadLength, (writer) => { writer.encoded(frame, payloadLength); }, undefined);
+    else this.#queueMessage(payloadLength, () => { this.#writer?.encoded(frame, payloadLength); }, undefined);
     this.#afterSend();
   }
 
@@ -363,7 +363,6 @@ export class Connection implements ReceiverHandler, TransportHandler {
   }
 
   #receiveClose(frame: CloseFrame): void {
-    const oursIsQueued = this.#phase === 'CLOSE_QUEUED';
     if (!this.#move('receiveClose')) return;
     // After its CLOSE the peer answers no PING.
     this.#heartbeat?.stop();
@@ -371,14 +370,14 @@ export class Connection implements ReceiverHandler, TransportHandler {
     const payload = encodeClosePayload(frame.code, frame.reason);
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.CLOSE, payload);
     if (this.#phase === 'ENDING') this.#completeClose();
-    // The answer says what came (section 5.5.1), and nothing if nothing came.
-    else if (!oursIsQueued) this.#sendClose(payload);
+    // The answer says what came (section 5.5.1), and nothing if nothing came. Behind a CLOSE of ours that waits it is none.
+    else this.#sendClose(payload);
   }
 
   /** The CLOSE, behind the messages that wait. */
   #sendClose(payload: Buffer): void {
     const send = (): void => {
-      // Failed or destroyed while it waited.
+      // Another went out, or the connection was failed, while it waited.
       if (!this.#move('writeClose')) return;
       this.#writeClose(payload);
       if (this.#phase === 'ENDING') this.#completeClose();
@@ -446,7 +445,7 @@ export class Connection implements ReceiverHandler, TransportHandler {
       // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
       if (this.#phase === 'CLOSE_RECEIVED') return;
       if (this.#lose(connectionLost())) this.#endTransport();
-      else if (this.#phase === 'ENDING') this.#transport?.end();
+      else this.#transport?.end();
     }, true);
   }
 
@@ -520,12 +519,12 @@ export class Connection implements ReceiverHandler, TransportHandler {
     return false;
   }
 
-  #queueMessage(bytes: number, write: (writer: FrameWriter) => void, callback: SendCallback | undefined): void {
+  #queueMessage(bytes: number, write: () => void, callback: SendCallback | undefined): void {
     this.#queuedAmount += bytes;
     this.outbound.push(
       (done) => {
         this.#queuedAmount -= bytes;
-        if (this.#writer !== undefined) write(this.#writer);
+        write();
         done();
       },
       (error) => {
