@@ -29,6 +29,17 @@ describe('ConnectionGroup', () => {
     expect(await group.closeAll(1001, '', 1000)).toEqual({ clean: 0, destroyed: 0 });
   });
 
+  it('does not count a connection that came after the call', async () => {
+    const group = new ConnectionGroup();
+    const { peer } = await engineAndPeer({ group });
+    const closing = group.closeAll(1001, '', 1000);
+    const late = await engineAndPeer({ group });
+    late.connection.destroy();
+    await peer.receives(1);
+    peer.socket.end(peer.encode(close(1001)));
+    expect(await closing).toEqual({ clean: 1, destroyed: 0 });
+  });
+
   it('may be closed twice at once', async () => {
     const group = new ConnectionGroup();
     const { peer } = await engineAndPeer({ group });
