@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { WatershedConnection } from '../../src/index.js';
 import { expectSame } from './expect-same.js';
 import { everyPairing, lowLevelPairings } from './matrix.js';
@@ -72,7 +71,7 @@ for (const { title, answerTo, closeCodes: codesOfPeer, open } of everyPairing) {
       const messages = Array.from({ length: 100 }, (_, index) => `${String(index)} ${'x'.repeat(index * 10)}`);
       ours.pause();
       for (const message of messages) peer.send(message);
-      while (peer.bufferedAmount > 0) await nextTurn();
+      await vi.waitUntil(() => peer.bufferedAmount === 0, { interval: 1, timeout: 10_000 });
       const ended = once(ours, 'end');
       ours.end(3000, 'enough');
       ours.resume();

@@ -8,7 +8,7 @@ export function expectNoOpenHandles(): void {
     // A handle is gone a few turns of the event loop after its 'close'.
     await vi.waitFor(() => {
       expect(openHandles()).toEqual(before);
-    });
+    }, { timeout: 10_000 });
   });
 }
 
