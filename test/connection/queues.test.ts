@@ -235,6 +235,8 @@ describe('while an outbound entry takes time', () => {
     connection.sendText('a', (error) => errors.push(error));
     socket.push(null);
     await recorder.report('reset');
+    // Before the transport has ended.
+    expect(errors).toHaveLength(1);
     finish();
     socket.goOn();
     await recorder.end();
