@@ -3,10 +3,8 @@ import { request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { HandshakeError, Watershed, WatershedConnection } from '../src/index.js';
-import { close } from './conformance/frames.js';
 import {
   bothEnds,
-  clientEnd,
   connectTo,
   deferred,
   dial,
@@ -14,33 +12,9 @@ import {
   HANDSHAKE,
   listen,
   next,
-  type Peer,
   readHead,
   requestText,
-  serverEnd,
-  turn,
 } from './classic/ends.js';
-
-/** Connections of one instance, each with its raw client. */
-async function instanceEnds(
-  shed: Watershed,
-  count: number,
-): Promise<{ connections: WatershedConnection[]; peers: Peer[] }> {
-  const connections: WatershedConnection[] = [];
-  const port = await listen((req, socket, head) => {
-    connections.push(shed.accept(req, socket, head));
-  });
-  const peers: Peer[] = [];
-  for (let index = 0; index < count; index++) peers.push(await dialPeer(port));
-  return { connections, peers };
-}
-
-function answerClose(peer: Peer): void {
-  void peer.frame().then(() => {
-    peer.send(close(1001));
-    peer.socket.end();
-  });
-}
 
 describe('static methods', () => {
   it('do what those of an instance do', async () => {
@@ -265,146 +239,6 @@ describe('guard', () => {
     await upgraded.promise;
     client.resetAndDestroy();
     expect(await error.promise).toMatchObject({ code: 'WATERSHED_SOCKET_DESTROYED' });
-  });
-});
-
-describe('closeAll', () => {
-  it('closes every connection of the instance with 1001, and counts the clean and the destroyed', async () => {
-    const shed = new Watershed();
-    const { connections, peers } = await instanceEnds(shed, 3);
-    const ends = connections.map((connection) => next(connection, 'end'));
-    peers.slice(0, 2).forEach(answerClose);
-    const other = await serverEnd();
-    expect(await shed.closeAll({ timeout: 100 })).toEqual({ clean: 2, destroyed: 1 });
-    expect(await Promise.all(ends)).toEqual([['GOING_AWAY', ''], ['GOING_AWAY', ''], [null, null]]);
-    expect(other.connection.readyState).toBe(1);
-    expect(await shed.closeAll()).toEqual({ clean: 0, destroyed: 0 });
-  });
-
-  it('closes clients too, with the code and the reason that are given', async () => {
-    const shed = new Watershed();
-    const { server, client } = await bothEnds();
-    const { connections } = await instanceEnds(shed, 0);
-    expect(connections).toEqual([]);
-    const port = await listen((req, socket, head) => { Watershed.accept(req, socket, head); });
-    const key = shed.generateKey();
-    const request = httpRequest({ port, host: '127.0.0.1', headers: shed.requestHeaders(key) });
-    request.end();
-    const [res, socket, head] = (await once(request, 'upgrade')) as Parameters<typeof Watershed.connect>;
-    const own = shed.connect(res, socket, head, key);
-    const ended = next(own, 'end');
-    expect(await shed.closeAll({ code: 1012, reason: 'restarting' })).toEqual({ clean: 1, destroyed: 0 });
-    expect(await ended).toEqual(['1012', 'restarting']);
-    expect([server.readyState, client.readyState]).toEqual([1, 1]);
-  });
-
-  it('waits for connections that are closing already, and counts one that goes away as destroyed', async () => {
-    const shed = new Watershed();
-    const { connections, peers } = await instanceEnds(shed, 2);
-    connections[0]?.end(3000);
-    const result = shed.closeAll();
-    expect((await peers[0]?.frame())?.payload.readUInt16BE()).toBe(3000);
-    peers[0]?.send(close(3000));
-    peers[0]?.socket.end();
-    peers[1]?.socket.resetAndDestroy();
-    expect(await result).toEqual({ clean: 1, destroyed: 1 });
-  });
-
-  it('counts as clean what had completed the closing handshake, though its TCP had to be destroyed', async () => {
-    const shed = new Watershed();
-    const { peers } = await instanceEnds(shed, 1);
-    const result = shed.closeAll({ timeout: 50 });
-    await peers[0]?.frame();
-    peers[0]?.send(close(1001));
-    expect(await result).toEqual({ clean: 1, destroyed: 0 });
-  });
-
-  it('may be called twice: both wait for the same end', async () => {
-    const shed = new Watershed();
-    const { peers } = await instanceEnds(shed, 1);
-    const both = Promise.all([shed.closeAll(), shed.closeAll({ timeout: 5_000 })]);
-    peers.forEach(answerClose);
-    expect(await both).toEqual([{ clean: 1, destroyed: 0 }, { clean: 1, destroyed: 0 }]);
-  });
-
-  it('throws for a code and a reason that may not be sent, and closes nothing', async () => {
-    const shed = new Watershed();
-    const { connections } = await instanceEnds(shed, 1);
-    expect(() => shed.closeAll({ code: 1005 })).toThrow(RangeError);
-    expect(() => shed.closeAll({ reason: 'x'.repeat(124) })).toThrow(/^reason must be at most 123 bytes/);
-    expect(() => shed.closeAll({ timeout: -1 })).toThrow(/^options\.timeout must be/);
-    expect(() => shed.closeAll({ code: '1001' as never })).toThrow(/^options\.code must be a number, but is "1001"$/);
-    expect(() => shed.closeAll({ reason: 1 as never })).toThrow(/^options\.reason must be a string, but is 1$/);
-    expect(connections[0]?.readyState).toBe(1);
-  });
-});
-
-describe('broadcast', () => {
-  it.each([
-    ['text', 'to äll', 1, Buffer.from('to äll')],
-    ['small binary', Buffer.from('bytes'), 2, Buffer.from('bytes')],
-    ['large binary', Buffer.alloc(20_000, 'b'), 2, Buffer.alloc(20_000, 'b')],
-    ['a view', new Uint16Array([1, 2]).subarray(1), 2, Buffer.from([2, 0])],
-  ])('sends %s to server ends and client ends, and says to how many', async (_what, data, opcode, payload) => {
-    const first = await serverEnd();
-    const second = await serverEnd();
-    const third = await clientEnd();
-    const ends = [first, second, third];
-    expect(Watershed.broadcast(new Set(ends.map(({ connection }) => connection)), data)).toBe(3);
-    expect(ends.map(({ connection }) => connection.bufferedAmount)).toEqual(Array(3).fill(payload.length));
-    for (const { peer } of ends) {
-      const frame = await peer.frame();
-      expect(frame.opcode).toBe(opcode);
-      expect(frame.payload.equals(payload)).toBe(true);
-    }
-  });
-
-  it('takes the bytes as they are at the call', async () => {
-    const { connection, peer } = await serverEnd();
-    const data = Buffer.alloc(100_000, 'a');
-    Watershed.broadcast([connection], data);
-    data.fill('b');
-    expect((await peer.frame()).payload.equals(Buffer.alloc(100_000, 'a'))).toBe(true);
-  });
-
-  it('keeps the order of what was sent to each before and after', async () => {
-    const { connection, peer } = await serverEnd();
-    connection.send('1');
-    Watershed.broadcast([connection], '2');
-    connection.send('3');
-    expect([await peer.frame(), await peer.frame(), await peer.frame()].map(({ payload }) => String(payload))).toEqual(['1', '2', '3']);
-  });
-
-  it('leaves out those that are not open, and takes an empty list', async () => {
-    const open = await serverEnd();
-    const closing = await serverEnd();
-    const closed = await serverEnd();
-    closing.connection.end();
-    closed.connection.destroy();
-    expect(Watershed.broadcast([open.connection, closing.connection, closed.connection], 'x')).toBe(1);
-    expect(Watershed.broadcast([], 'x')).toBe(0);
-  });
-
-  it("with skip 'slow' leaves out those above their highWaterMark, and no others", async () => {
-    const slow = await serverEnd({ highWaterMark: 3 });
-    const busy = await serverEnd({ highWaterMark: 4 });
-    slow.connection.send('1234');
-    busy.connection.send('1234');
-    const both = [slow.connection, busy.connection];
-    expect(Watershed.broadcast(both, 'x', { skip: 'slow' })).toBe(1);
-    expect(Watershed.broadcast(both, 'y')).toBe(2);
-    expect((await slow.peer.frame()).payload.toString()).toBe('1234');
-    expect((await slow.peer.frame()).payload.toString()).toBe('y');
-  });
-
-  it('throws for what is no connection and no message, and sends to nobody', async () => {
-    const { connection } = await serverEnd();
-    expect(() => Watershed.broadcast([connection, {} as never], 'x')).toThrow(/^connections must be an iterable of connections/);
-    expect(() => Watershed.broadcast([connection, 'x' as never], 'x')).toThrow(TypeError);
-    expect(() => Watershed.broadcast([connection], 42 as never)).toThrow(/^data must be a string/);
-    expect(() => Watershed.broadcast([connection], 'x', { skip: 'fast' as never })).toThrow(/^options\.skip must be 'slow', but is "fast"$/);
-    await turn();
-    expect(connection.bufferedAmount).toBe(0);
   });
 });
 
