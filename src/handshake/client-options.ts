@@ -171,7 +171,9 @@ export function resolveWebSocketOptions(
   if (options.dispatcher !== undefined) {
     for (const name of ['agent', ...TRANSPORT_OPTIONS] as const) {
       if (options[name] !== undefined) {
-        throw new TypeError(`options.${name} cannot be used with options.dispatcher, which makes the connection itself`);
+        throw new TypeError(
+          `options.${name} cannot be used with options.dispatcher, which makes the connection itself`,
+        );
       }
     }
   }

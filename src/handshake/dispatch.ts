@@ -106,7 +106,8 @@ export class DispatchExchange implements Exchange {
   }
 
   #onEnd(): void {
-    this.#onError(new WatershedError('WATERSHED_CONNECTION_FAILED', 'The dispatcher ended the request without an answer'));
+    const message = 'The dispatcher ended the request without an answer';
+    this.#onError(new WatershedError('WATERSHED_CONNECTION_FAILED', message));
   }
 
   #onError(error: unknown): void {

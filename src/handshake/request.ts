@@ -4,7 +4,6 @@
  * no frames.
  */
 
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { HandshakeError, WatershedError } from '../errors.js';
@@ -13,6 +12,7 @@ import { checkResponse, type EstablishedHandshake, type HandshakeResponse, reque
 import { headerPairs, type TransportOptions, transportOptions, type WebSocketOptions } from './client-options.js';
 import { DispatchExchange } from './dispatch.js';
 import type { Exchange, ExchangeHandler } from './exchange.js';
+import { toFailure, unexpectedStatus } from './failure.js';
 import { guard } from './guard.js';
 import { HttpExchange } from './http-exchange.js';
 import { generateKey } from './key.js';
@@ -90,7 +90,9 @@ class ClientHandshake implements OpeningHandshake {
     this.#headers = headersByName(options.headers);
     this.#transport = transportOptions(options);
     if (url.protocol === 'ws+unix:') {
-      if (options.dispatcher !== undefined) throw new TypeError('A ws+unix: URL cannot be used with options.dispatcher');
+      if (options.dispatcher !== undefined) {
+        throw new TypeError('A ws+unix: URL cannot be used with options.dispatcher');
+      }
       const { socketPath, url: requestURL } = parseUnixURL(url);
       this.#url = requestURL;
       this.#transport = { ...this.#transport, socketPath };
@@ -126,7 +128,8 @@ class ClientHandshake implements OpeningHandshake {
     const { allowBlockedPorts = false, serialize = false } = this.#options;
     const port = portOf(this.#url);
     if (!allowBlockedPorts && this.#transport.socketPath === undefined && isBlockedPort(port)) {
-      this.#fail(new WatershedError('WATERSHED_BLOCKED_PORT', `The port ${String(port)} is blocked (Fetch Standard section 2.9)`));
+      const message = `The port ${String(port)} is blocked (Fetch Standard section 2.9)`;
+      this.#fail(new WatershedError('WATERSHED_BLOCKED_PORT', message));
     } else if (serialize) {
       this.#attempt(() => { this.#takeTurn(port); });
     } else {
@@ -239,9 +242,8 @@ class ClientHandshake implements OpeningHandshake {
   };
 
   #timeOut(timeout: number): void {
-    this.#fail(
-      new WatershedError('WATERSHED_HANDSHAKE_TIMEOUT', `There was no answer within ${String(timeout)} ms (handshakeTimeout)`),
-    );
+    const message = `There was no answer within ${String(timeout)} ms (handshakeTimeout)`;
+    this.#fail(new WatershedError('WATERSHED_HANDSHAKE_TIMEOUT', message));
   }
 
   #fail(error: unknown): void {
@@ -285,25 +287,4 @@ function checkAnswer(response: HandshakeResponse, key: string, protocols: readon
     );
   }
   return handshake;
-}
-
-function unexpectedStatus({ statusCode = 0, headers }: HandshakeResponse): HandshakeError {
-  const status = `${String(statusCode)} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd();
-  const message =
-    statusCode === 101
-      ? 'The server answered 101 without switching protocols: RFC 6455 section 4.1 asks for Upgrade and Connection'
-      : `The server answered ${status} instead of 101`;
-  return new HandshakeError('WATERSHED_UNEXPECTED_STATUS', statusCode, message, headers);
-}
-
-/** An error as it is, if it says what happened and has a code; otherwise one that does. */
-function toFailure(error: unknown): Error {
-  // Node's, when each of a host's addresses has failed, says nothing itself, but has the code of the first.
-  if (error instanceof AggregateError && error.message === '') {
-    error.message = error.errors.map((each) => (each instanceof Error ? each.message : String(each))).join(', ');
-  }
-  const { message, code } = (error ?? {}) as { readonly message?: unknown; readonly code?: unknown };
-  if (error instanceof Error && message !== '' && typeof code === 'string') return error;
-  const reason = typeof message === 'string' && message !== '' ? message : 'for an unknown reason';
-  return new WatershedError('WATERSHED_CONNECTION_FAILED', `The connection could not be made: ${reason}`, { cause: error });
 }

@@ -49,7 +49,7 @@ export class Turn {
  */
 export function resolveAddress(
   host: string,
-  { lookup = dnsLookup, family = 0 }: { readonly lookup?: LookupFunction | undefined; readonly family?: number | undefined },
+  { lookup = dnsLookup, family = 0 }: { lookup?: LookupFunction | undefined; family?: number | undefined },
   callback: (address: string) => void,
 ): void {
   lookup(host, { family }, (error, address) => {

@@ -175,6 +175,31 @@ export async function serverEnd(
   return { connection: await accepted.promise, peer };
 }
 
+/** A server's end whose peer reads nothing until its socket is resumed. */
+export async function unreadEnd(
+  options?: Parameters<typeof serverEnd>[0],
+): Promise<{ connection: WatershedConnection; peer: Peer }> {
+  const ends = await serverEnd(options);
+  ends.peer.socket.pause();
+  return ends;
+}
+
+export const MEBIBYTE = Buffer.alloc(1024 * 1024, 'm');
+
+/**
+ * Sends to a peer that does not read, until the system buffers no more for it and the socket is blocked.
+ * @returns how many messages of a mebibyte it took
+ */
+export async function fill(connection: WatershedConnection): Promise<number> {
+  let count = 0;
+  while (connection.socket?.writableNeedDrain !== true) {
+    connection.send(MEBIBYTE);
+    count++;
+    await turn();
+  }
+  return count;
+}
+
 /** A client's end and a raw server. `setUp` is called in the tick of `connect`; `more` comes in one write with the 101. */
 export async function clientEnd(
   options: ConnectOptions & { detached?: false } = {},

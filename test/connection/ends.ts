@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex, type DuplexOptions } from 'node:stream';
-import { Connection } from '../../src/connection/connection.js';
+import { Connection, type Negotiated } from '../../src/connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from '../../src/connection/connection-listener.js';
 import type { ConnectionGroup } from '../../src/connection/connection-group.js';
 import { type ConnectionOptions, resolveConnectionOptions } from '../../src/options.js';
@@ -190,7 +190,7 @@ export async function tcpPair(): Promise<[Socket, Socket]> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
-  const [socket] = (await once(server, 'connection')) as [Socket];
+  const [[socket]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
   server.close();
   toDestroy.add(client).add(socket);
   return [socket, client];
@@ -216,10 +216,13 @@ export function engine({ isServer = true, group, ...options }: EngineOptions = {
   return { connection, recorder };
 }
 
+/** A handshake without a subprotocol and extensions. */
+export const NOTHING_NEGOTIATED: Negotiated = { subprotocol: undefined, extensions: '' };
+
 /** An engine that is OPEN over a stream. */
 export function engineOver(socket: Duplex, options: EngineOptions = {}): Engine {
   const made = engine(options);
-  made.connection.open(socket, Buffer.alloc(0), { subprotocol: undefined, extensions: '' });
+  made.connection.open(socket, Buffer.alloc(0), NOTHING_NEGOTIATED);
   return made;
 }
 
@@ -259,11 +262,11 @@ export class KeepingDuplex extends Duplex {
     // What comes is pushed by the test.
   }
 
-  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#take([chunk], callback);
   }
 
-  override _writev(chunks: { chunk: Buffer }[], callback: () => void): void {
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
     this.#take(chunks.map(({ chunk }) => chunk), callback);
   }
 

@@ -186,15 +186,18 @@ describe('FrameWriter', () => {
     );
   });
 
-  it('keeps the bytes right over TCP while the reader is slow and the pool is in use elsewhere', async () => {
+  it.each([
+    ['of all sizes', [1, 100, 3000, 15_000, 17_000, 70_000, 5, 400_000]],
+    ['that fit in batches', [10, 9000, 15_000, 15_000, 15_000, 9000]],
+  ])('keeps the bytes of messages %s right over TCP while the reader is slow and the pool is in use', async (_, sizes) => {
     const [ours, theirs] = await tcpPair();
     const [otherOurs, otherTheirs] = await tcpPair();
     const { connection } = engineOver(ours);
     const other = engineOver(otherOurs).connection;
     otherTheirs.resume();
-    const sizes = [1, 100, 3000, 15_000, 17_000, 70_000, 5, 400_000];
     const messages: Buffer[] = [];
-    for (let round = 0; round < 40; round++) {
+        // Until the kernel has taken all it can, and a while longer.
+    for (let round = 0; round < 40 || connection.bufferedAmount < 4_000_000; round++) {
       for (const size of sizes) {
         const payload = Buffer.alloc(size, messages.length % 251);
         messages.push(payload);

@@ -1,14 +1,17 @@
 /**
  * A connection while an entry of one of its two queues takes time: the order of everything behind it, over real sockets.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
 import { PauseReason } from '../../src/connection/connection.js';
 import type { OrderedQueue } from '../../src/connection/ordered-queue.js';
 import { binary, close, continuation, ping, pong, text } from '../conformance/frames.js';
 import { destroyAll, engineAndPeer, engineOver, framesIn, KeepingDuplex, turn } from './ends.js';
 
-afterEach(destroyAll);
+afterEach(() => {
+  vi.useRealTimers();
+  destroyAll();
+});
 
 /** An entry that takes time: as a message that is being compressed, inflated or read. Returns what ends it. */
 function takeTime(queue: OrderedQueue, cancelled: Error[] = []): () => void {
@@ -149,6 +152,8 @@ describe('while an outbound entry takes time', () => {
   });
 
   it("a peer that ends TCP right behind its CLOSE gets the messages and the answer, and it is no reset", async () => {
+    // No timer is to be needed for it.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
     for (const isServer of [true, false]) {
       const { connection, recorder, peer } = await engineAndPeer({ isServer });
       const finish = takeTime(connection.outbound.queue);
@@ -196,6 +201,20 @@ describe('while an outbound entry takes time', () => {
     expect([...cancelled, ...errors]).toEqual([code, code]);
   });
 
+  it('a CLOSE whose turn comes while the connection is failed is not sent', async () => {
+    const { connection, recorder, peer } = await engineAndPeer();
+    const finish = takeTime(connection.outbound.queue);
+    recorder.onReport = ([name]) => {
+      if (name === 'error') finish();
+    };
+    connection.close(1000, '');
+    peer.send(continuation('wrong'));
+    await peer.end();
+    expect(peer.received).toEqual(['close 1002 ']);
+    peer.socket.end();
+    await recorder.end();
+  });
+
   it('a callback that destroys the connection while it is failed leaves the end last', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     takeTime(connection.outbound.queue);
@@ -207,15 +226,21 @@ describe('while an outbound entry takes time', () => {
   });
 
   it('a peer that goes away gets nothing of what waits, and it is called back', async () => {
-    const { connection, recorder, peer } = await engineAndPeer();
+    const socket = new KeepingDuplex();
+    const { connection, recorder } = engineOver(socket);
+    socket.isStuck = true;
+    connection.sendText('before');
     const finish = takeTime(connection.outbound.queue);
     const errors: (Error | undefined)[] = [];
     connection.sendText('a', (error) => errors.push(error));
-    peer.socket.end();
-    await recorder.end();
+    socket.push(null);
+    await recorder.report('reset');
+    // Before the transport has ended.
+    expect(errors).toHaveLength(1);
     finish();
-    await peer.end();
-    expect(peer.frames).toEqual([]);
+    socket.goOn();
+    await recorder.end();
+    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual(['before']);
     expect(recorder.names).toEqual(['reset', 'end']);
     expect(errors).toEqual([expect.objectContaining({ code: 'WATERSHED_CONNECTION_LOST' })]);
   });
@@ -232,6 +257,7 @@ describe('while an outbound entry takes time', () => {
     const finish = takeTime(connection.outbound.queue);
     connection.sendText('waiting', note('waiting'));
     connection.sendBinary(Buffer.alloc(100_000), note('large'));
+    connection.sendText('without a callback');
     connection.destroy();
     const code = 'WATERSHED_DESTROYED';
     expect(log).toEqual([`written ${code}`, `in the batch ${code}`, `waiting ${code}`, `large ${code}`]);
@@ -271,6 +297,21 @@ describe('while an inbound entry takes time', () => {
     expect(await peer.receives(2)).toEqual(['pong a', 'close 1000 ']);
     peer.socket.end();
     await recorder.end();
+  });
+
+  it('a binary message waits behind it', async () => {
+    const { connection, recorder, peer } = await engineAndPeer();
+    const finish = takeTime(connection.inbound);
+    peer.send(ping('a'), binary('b'), binary('c'));
+    await peer.receives(1);
+    expect(recorder.names).toEqual(['ping']);
+    finish();
+    await recorder.until(() => recorder.names.length === 3);
+    expect(recorder.reports).toEqual([
+      ['ping', Buffer.from('a')],
+      ['binary', Buffer.from('b')],
+      ['binary', Buffer.from('c')],
+    ]);
   });
 
   it('a protocol error waits behind it', async () => {

@@ -15,7 +15,8 @@ describe('a blocked port', () => {
     }
     const dispatcher = new NoDispatcher();
     const verdict = async (port: number): Promise<unknown> => {
-      const error: unknown = await fetch(`http://127.0.0.1:${String(port)}/`, { dispatcher }).catch((reason: unknown) => reason);
+      const request = fetch(`http://127.0.0.1:${String(port)}/`, { dispatcher });
+      const error: unknown = await request.catch((reason: unknown) => reason);
       return ((error as Error).cause as Error).message;
     };
     // No port above 10,080 is in the standard's table.
@@ -25,7 +26,11 @@ describe('a blocked port', () => {
     }
   });
 
-  it.each(['ws://127.0.0.1:22', 'wss://127.0.0.1:10080', 'ws://127.0.0.1:0'])('is not connected to: %s', async (url) => {
+  it.each([
+    'ws://127.0.0.1:22',
+    'wss://127.0.0.1:10080',
+    'ws://127.0.0.1:0',
+  ])('is not connected to: %s', async (url) => {
     const attempt = open(url, { createConnection: () => expect.fail('A connection has been made') });
     expect(attempt.reports).toEqual([]);
     const error = await attempt.failure;

@@ -14,7 +14,8 @@ function check(options: Record<string, unknown>): void {
 describe('resolveWebSocketOptions', () => {
   it("gives the connection's options, the missing ones filled in", () => {
     expect(resolveWebSocketOptions({})).toEqual(defaultConnectionOptions);
-    expect(resolveWebSocketOptions({ maxPayload: 1, origin: 'a' })).toEqual({ ...defaultConnectionOptions, maxPayload: 1 });
+    const resolved = resolveWebSocketOptions({ maxPayload: 1, origin: 'a' });
+    expect(resolved).toEqual({ ...defaultConnectionOptions, maxPayload: 1 });
     const defaults = { ...defaultConnectionOptions, closeTimeout: 5 };
     expect(resolveWebSocketOptions({ maxPayload: 1 }, defaults)).toEqual({ ...defaults, maxPayload: 1 });
   });

@@ -107,7 +107,11 @@ describe.each(agents)('a handshake by a Dispatcher of $name', ({ make }) => {
     {
       what: 'a redirect',
       answer: () => 'HTTP/1.1 301 Moved Permanently\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n',
-      error: { code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 301, headers: { location: '/b', 'content-length': '0' } },
+      error: {
+        code: 'WATERSHED_UNEXPECTED_STATUS',
+        statusCode: 301,
+        headers: { location: '/b', 'content-length': '0' },
+      },
     },
     {
       what: 'a wrong accept value',
@@ -223,7 +227,10 @@ describe('a proxy', () => {
 
   it.each([
     { name: 'a ProxyAgent', make: (uri: string): UndiciDispatcher => new ProxyAgent(uri) },
-    { name: 'an EnvHttpProxyAgent', make: (httpProxy: string): UndiciDispatcher => new EnvHttpProxyAgent({ httpProxy, noProxy: '' }) },
+    {
+      name: 'an EnvHttpProxyAgent',
+      make: (httpProxy: string): UndiciDispatcher => new EnvHttpProxyAgent({ httpProxy, noProxy: '' }),
+    },
   ])('is gone through by $name', async ({ make }) => {
     const proxy = await connectProxy();
     const { port, heads } = await acceptingServer();

@@ -28,7 +28,8 @@ describe('a handshake by a MockAgent', () => {
 
   it('is refused with the status and the header fields of the mock, in a later tick', async () => {
     const dispatcher = mockAgent();
-    dispatcher.get('http://example.com').intercept({ path: '/a?b' }).reply(403, 'no', { headers: { 'X-Why': 'because' } });
+    const headers = { 'X-Why': 'because' };
+    dispatcher.get('http://example.com').intercept({ path: '/a?b' }).reply(403, 'no', { headers });
     const attempt = open('ws://example.com/a?b', { dispatcher });
     expect(attempt.reports).toEqual([]);
     expect(await attempt.failure).toMatchObject({ statusCode: 403, headers: { 'x-why': 'because' } });
@@ -40,7 +41,8 @@ describe('a handshake by a MockAgent', () => {
     const dispatcher = mockAgent();
     const pool = dispatcher.get('https://example.com');
     pool.intercept({ path: '/' }).reply(503, 'later');
-    expect(await open('wss://example.com/', { dispatcher: pool }).failure).toMatchObject({ statusCode: 503, headers: {} });
+    const error = await open('wss://example.com/', { dispatcher: pool }).failure;
+    expect(error).toMatchObject({ statusCode: 503, headers: {} });
   });
 
   it('follows a redirect that comes at once', async () => {
@@ -58,7 +60,8 @@ describe('a handshake by a MockAgent', () => {
       message: 'The connection could not be made: down',
       cause: expect.objectContaining({ message: 'down' }) as unknown,
     });
-    expect(await open('ws://example.com/', { dispatcher }).failure).toMatchObject({ code: 'UND_MOCK_ERR_MOCK_NOT_MATCHED' });
+    const unforeseen = await open('ws://example.com/', { dispatcher }).failure;
+    expect(unforeseen).toMatchObject({ code: 'UND_MOCK_ERR_MOCK_NOT_MATCHED' });
   });
 
   it.each([101, 103])('is failed when the mock answers %i and no more', async (status) => {
@@ -138,7 +141,8 @@ describe('a Dispatcher', () => {
       });
       return open('ws://example.com/', { dispatcher }).failure;
     };
-    const raw = [Buffer.from('X-A'), Buffer.from('\xe4', 'latin1'), 'x-b', '1', 'X-B', ['2', Buffer.from('3')], 'X-C', []];
+    const latin1 = Buffer.from('\xe4', 'latin1');
+    const raw = [Buffer.from('X-A'), latin1, 'x-b', '1', 'X-B', ['2', Buffer.from('3')], 'X-C', []];
     expect((await failureOf(raw)).headers).toEqual({ 'x-a': 'ä', 'x-b': ['1', '2', '3'], 'x-c': [] });
     expect((await failureOf(null)).headers).toEqual({});
   });

@@ -1,8 +1,10 @@
 // Redirects of the client's handshake, against raw TCP servers.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
@@ -90,7 +92,8 @@ describe('followRedirects', () => {
   it("keeps the URL's credentials on the same origin alone", async () => {
     const target = await acceptingServer();
     const { port, heads } = await rawServer((socket, head) => {
-      const location = head.startsWith('GET /b ') ? `ws://127.0.0.1:${String(target.port)}` : `ws://127.0.0.1:${String(port)}/b`;
+      const elsewhere = `ws://127.0.0.1:${String(target.port)}`;
+      const location = head.startsWith('GET /b ') ? elsewhere : `ws://127.0.0.1:${String(port)}/b`;
       socket.write(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
     });
     await open(`ws://a:b@127.0.0.1:${String(port)}`, { followRedirects }).established;
@@ -98,18 +101,21 @@ describe('followRedirects', () => {
     expect(fieldOf(target.heads[0], 'Authorization')).toBeUndefined();
   });
 
-  it('leaves the socket of socketPath when the origin changes', async () => {
+  it('leaves the Unix socket when the origin changes, and stays with it otherwise', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'watershed-'));
+    onTestFinished(() => {
+      rmSync(directory, { recursive: true, force: true });
+    });
     const target = await acceptingServer();
-    const { port } = await redirectingServer(`ws://127.0.0.1:${String(target.port)}/`);
-    let connections = 0;
-    await open(`ws://127.0.0.1:${String(port)}`, {
-      followRedirects,
-      servername: 'example.com',
-      lookup: () => { connections++; },
-    }).established;
-    expect(connections).toBe(0);
-    const nowhere = await open(`ws://127.0.0.1:${String(port)}`, { followRedirects, socketPath: '/nowhere' }).failure;
-    expect(nowhere.code).toBe('ENOENT');
+    const path = join(directory, 'socket');
+    const { heads } = await rawServer((socket, head) => {
+      const location = head.startsWith('GET /b ') ? `ws://127.0.0.1:${String(target.port)}` : '/b';
+      socket.write(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
+    }, { path });
+    await open('ws://127.0.0.1:1', { followRedirects, socketPath: path }).established;
+    await open(`ws+unix:${path}`, { followRedirects }).established;
+    expect(heads).toHaveLength(4);
+    expect(target.heads).toHaveLength(2);
   });
 
   it('checks the ports that are blocked each time', async () => {
@@ -131,7 +137,10 @@ describe('followRedirects', () => {
     expect(heads).toHaveLength(requests);
   });
 
-  it.each(['304 Not Modified\r\nLocation: /b', '302 Found\r\nX: y'])('does not take "%s" for a redirect', async (lines) => {
+  it.each([
+    '304 Not Modified\r\nLocation: /b',
+    '302 Found\r\nX: y',
+  ])('does not take "%s" for a redirect', async (lines) => {
     const { port } = await rawServer((socket) => socket.write(`HTTP/1.1 ${lines}\r\n\r\n`));
     const error = await open(`ws://127.0.0.1:${String(port)}`, { followRedirects }).failure;
     expect(error.code).toBe('WATERSHED_UNEXPECTED_STATUS');

@@ -11,7 +11,9 @@ describe('agent', () => {
   class CountingAgent extends http.Agent {
     connections = 0;
 
-    override createConnection(...args: Parameters<http.Agent['createConnection']>): ReturnType<http.Agent['createConnection']> {
+    override createConnection(
+      ...args: Parameters<http.Agent['createConnection']>
+    ): ReturnType<http.Agent['createConnection']> {
       this.connections++;
       return super.createConnection(...args);
     }

@@ -70,7 +70,24 @@ describe('a handshake over TLS', () => {
     expect(code).toMatch(/^ERR_OSSL_/);
   });
 
-  it('fails where the server does not speak TLS, and the other way round', async () => {
-    expect((await open(url.replace('wss', 'ws')).failure).code).toMatch(/^(ECONNRESET|HPE_\w+|WATERSHED_\w+)$/);
+  it('does not show the certificate of the client to another origin', async () => {
+    const target = url;
+    const redirecting = createServer({ cert, key, ca: cert, requestCert: true });
+    redirecting.on('upgrade', (_request, socket) => {
+      authorized.push(socket instanceof TLSSocket && socket.authorized);
+      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${target}\r\nContent-Length: 0\r\n\r\n`);
+    });
+    redirecting.listen(0, '127.0.0.1');
+    await once(redirecting, 'listening');
+    onTestFinished(() => {
+      redirecting.close();
+    });
+    const { port } = redirecting.address() as AddressInfo;
+    await open(`wss://localhost:${String(port)}/`, { ca: cert, cert, key, followRedirects: true }).established;
+    expect(authorized).toEqual([true, false]);
+  });
+
+  it('fails when a server that speaks TLS is asked without it', async () => {
+    expect((await open(url.replace('wss', 'ws')).failure).code).toMatch(/^(ECONNRESET|HPE_\w+)$/);
   });
 });
