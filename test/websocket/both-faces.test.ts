@@ -6,6 +6,9 @@ import { type WebSocket as Peer, WebSocketServer } from 'ws';
 import { type MessageEvent, Watershed, WatershedConnection, WebSocket } from '../../src/index.js';
 import { listenOn, next, record, serverEnd, turn } from '../classic/ends.js';
 import { binary, close, opcodes, text } from '../conformance/frames.js';
+import { expectNoOpenHandles } from '../interop/open-handles.js';
+
+expectNoOpenHandles();
 
 describe('from', () => {
   it('gives the same face of a client every time, in both directions', async () => {
