@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { Watershed, type ConnectionOptions, type WatershedConnection } from '../../src/index.js';
+import { encodeFrame, ping, text } from '../conformance/frames.js';
 import { HANDSHAKE, handMadeRequest, next, record, responseText, turn } from './ends.js';
 import { duplexPair, type PairedDuplex, type PairOptions } from './duplex-pair.js';
 
@@ -124,6 +125,22 @@ describe.each<[string, PairOptions]>([
     server.resume();
     await next(server, 'end');
     expect(events).toEqual([['text', 'one'], ['text', 'two'], ['end', 'NORMAL', 'three']]);
+  });
+
+  it('delivers what came before accept, and then tells that the peer had ended', async () => {
+    const [near, far] = duplexPair(options);
+    far.resume();
+    far.end(Buffer.concat([encodeFrame(text('early'), true), encodeFrame(ping('p'), true)]));
+    const connection = Watershed.accept(handMadeRequest(), near, encodeFrame(text('in the head'), true));
+    const events = record(connection);
+    await next(connection, 'end');
+    expect(events).toEqual([
+      ['text', 'in the head'],
+      ['text', 'early'],
+      ['ping', Buffer.from('p')],
+      ['connectionReset'],
+      ['end', null, null],
+    ]);
   });
 
   it('has no address', async () => {

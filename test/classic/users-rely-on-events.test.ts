@@ -224,7 +224,7 @@ describe('messages and pings', () => {
     client.send(small);
     client.send(large);
     expect((await next(server, 'binary'))[0]).toEqual(Buffer.from('as they were'));
-    expect((await next(server, 'binary'))[0]).toEqual(Buffer.alloc(100_000, 'x'));
+    expect((await next(server, 'binary'))[0].equals(Buffer.alloc(100_000, 'x'))).toBe(true);
     expect(small.toString()).toBe('as they were');
     expect(large.equals(Buffer.alloc(100_000, 'x'))).toBe(true);
   });
@@ -247,7 +247,7 @@ describe('messages and pings', () => {
   it('delivers a length that needs 64 bits and a message in fragments, which 0.4 could not', async () => {
     const { server, client } = await bothEnds();
     client.send(Buffer.alloc(70_000, 'a'));
-    expect((await next(server, 'binary'))[0]).toEqual(Buffer.alloc(70_000, 'a'));
+    expect((await next(server, 'binary'))[0].equals(Buffer.alloc(70_000, 'a'))).toBe(true);
     const { connection, peer } = await serverEnd();
     peer.send(text('frag', { fin: false }), ping('between'), { ...text('ments'), opcode: 0 });
     expect(await next(connection, 'text')).toEqual(['fragments']);
