@@ -258,7 +258,7 @@ export class Watershed {
   ): number {
     checkBroadcastOptions(options);
     const message = typeof data === 'string' ? data : toBytes('data', data);
-    return broadcast(Array.from(connections, toConnection), message, options.skip === 'slow');
+    return broadcast([...connections].map(toConnection), message, options.skip === 'slow');
   }
 }
 

@@ -50,6 +50,7 @@ export type TransportOptions = Pick<
 
 /** A Dispatcher of the package `undici` (6 or later), as far as it is used. */
 export interface Dispatcher {
+  /** Sends a request and reports to the handler; undici's own. */
   dispatch(options: object, handler: object): boolean;
 }
 

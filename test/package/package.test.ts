@@ -186,14 +186,17 @@ test('a message goes there and back', async () => {
     expect((await readmePrograms()).size).toBe(readme.split('```js').length - 1);
   });
 
-  it('has a server and a client that talk to each other and end by themselves', async () => {
+  it.each([
+    ['server.mjs', 'client.mjs', 'You said: hello\nclosed: NORMAL\n'],
+    ['standard-server.mjs', 'standard-client.mjs', 'hello\nclosed: 1000 that was all\n'],
+  ])('has %s and %s, which talk to each other and end by themselves', async (serverName, clientName, output) => {
     const programs = await readmePrograms();
-    for (const name of ['server.mjs', 'client.mjs']) await project.write(name, programs.get(name) ?? '');
-    const server = spawn('node', ['server.mjs'], { cwd: project.root, env: { ...process.env, PORT: '0' } });
+    for (const name of [serverName, clientName]) await project.write(name, programs.get(name) ?? '');
+    const server = spawn('node', [serverName], { cwd: project.root, env: { ...process.env, PORT: '0' } });
     try {
       const [line] = (await once(createInterface(server.stdout), 'line')) as [string];
-      const address = /http:\S+/.exec(line)?.[0] ?? '';
-      expect(await run('node', ['client.mjs', address], project.root)).toBe('You said: hello\nclosed: NORMAL\n');
+      const address = /(http|ws):\S+/.exec(line)?.[0] ?? '';
+      expect(await run('node', [clientName, address], project.root)).toBe(output);
     } finally {
       server.kill('SIGINT');
     }
