@@ -276,7 +276,8 @@ async function listenConnectProxy({ password }: { password?: string } = {}) {
     socket.on('error', () => undefined);
     const credentials = `Basic ${Buffer.from(`user:${password ?? ''}`).toString('base64')}`;
     if (password !== undefined && headers['proxy-authorization'] !== credentials) {
-      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n');
+      const fields = 'Proxy-Authenticate: Basic\r\nContent-Length: 0\r\n';
+      socket.end(`HTTP/1.1 407 Proxy Authentication Required\r\n${fields}\r\n`);
       return;
     }
     targets.push(url);
