@@ -12,7 +12,7 @@ import { Recording } from './recording.js';
 
 expectNoOpenHandles();
 
-it('@microsoft/signalr sends its headers, invokes, streams, and is called by the server', async () => {
+it('@microsoft/signalr sends its headers, invokes, and is called by the server', async () => {
   const { url } = await listenHub();
   const { recording, connection } = hubConnection(url);
   const greeting = new Promise((resolve) => {
