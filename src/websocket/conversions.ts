@@ -27,6 +27,11 @@ export function clampToUnsignedShort(value: unknown): number {
   return rest > 0.5 || floor % 2 === 1 ? floor + 1 : floor;
 }
 
+/** `unsigned short` (Web IDL section 3.2.4.9): an integer, modulo 65536. */
+export function toUnsignedShort(value: unknown): number {
+  return toNumber(value) & 0xffff;
+}
+
 /** ECMAScript's ToNumber, which throws TypeError for a BigInt or a Symbol, where Number() takes a BigInt. */
 function toNumber(value: unknown): number {
   return Math.max(value as number);
@@ -42,15 +47,25 @@ export function isIterableObject(value: unknown): value is Iterable<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   const method: unknown = (value as Partial<Iterable<unknown>>)[Symbol.iterator];
   if (method === undefined || method === null) return false;
-  if (typeof method !== 'function') throw new TypeError('protocols has a Symbol.iterator that is not a function');
+  if (typeof method !== 'function') throw new TypeError('Symbol.iterator must be a function');
   return true;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** `(BufferSource or Blob or USVString)`: what `send` takes. The bytes are not copied. */
 export function toMessage(value: unknown): string | Uint8Array | Blob {
   if (typeof value === 'string') return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(checkBuffer(value.buffer), value.byteOffset, value.byteLength);
-  if (types.isAnyArrayBuffer(value)) return new Uint8Array(checkBuffer(value));
+  if (ArrayBuffer.isView(value)) {
+    const buffer = checkBuffer(value.buffer);
+    // A detached buffer has no bytes, and no view of it can be made.
+    if (buffer.byteLength === 0) return NO_BYTES;
+    return new Uint8Array(buffer, value.byteOffset, value.byteLength);
+  }
+  if (types.isAnyArrayBuffer(value)) {
+    const buffer = checkBuffer(value);
+    return buffer.byteLength === 0 ? NO_BYTES : new Uint8Array(buffer);
+  }
   if (value instanceof Blob) return value;
   return toDOMString(value);
 }

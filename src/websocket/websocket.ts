@@ -18,7 +18,7 @@ import { acceptHandshake } from '../handshake/server.js';
 import { defaultConnectionOptions, resolveAcceptOptions, typeError } from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
-import { clampToUnsignedShort, isIterableObject, toMessage, toProtocols, toUSVString } from './conversions.js';
+import { clampToUnsignedShort, isIterableObject, toDOMString, toMessage, toProtocols, toUSVString } from './conversions.js';
 import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createMessageEvent } from './events.js';
@@ -78,11 +78,12 @@ export class WebSocket extends EventTarget {
       this.#connection = protocols as unknown as Connection;
       this.#url = this.#connection.url;
     } else {
+      const usvURL = toUSVString(url);
       const init = isDictionary(protocols) ? protocols : undefined;
       const requested = toProtocols(init === undefined ? protocols : (init.protocols ?? []));
       // 1. Let baseURL be this's relevant settings object's API base URL.
       // 2. Let urlRecord be the result of getting a URL record given url and baseURL.
-      const urlRecord = getURLRecord(toUSVString(url));
+      const urlRecord = getURLRecord(usvURL);
       // 3. If protocols is a string, set protocols to a sequence consisting of just that string.
       // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […], then
       //    throw a "SyntaxError" DOMException.
@@ -161,7 +162,8 @@ export class WebSocket extends EventTarget {
   }
 
   set binaryType(value: WebSocketInterface['binaryType']) {
-    const type: string = toUSVString(value);
+    if (!(#binaryType in this)) throw new TypeError('Illegal invocation');
+    const type = toDOMString(value);
     // An attribute whose type is an enumeration ignores what is not in it (Web IDL section 3.7.6).
     if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
   }
@@ -199,6 +201,7 @@ export class WebSocket extends EventTarget {
   }
 
   close(...[code, reason]: [code?: number, reason?: string]): void {
+    if (!(#readyState in this)) throw new TypeError('Illegal invocation');
     let closeCode = code === undefined ? undefined : clampToUnsignedShort(code);
     const closeReason = reason === undefined ? '' : toUSVString(reason);
     // 1. If code is present, but is neither an integer equal to 1000 nor an integer in the range 3000 to 4999,
