@@ -59,7 +59,10 @@ export interface HeartbeatOptions {
 export type OriginPolicy =
   | 'same-origin'
   | readonly string[]
-  | ((origin: string, request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => boolean);
+  | ((
+      origin: string,
+      request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> },
+    ) => boolean);
 
 /** Options of the server's end. */
 export interface AcceptOptions extends ConnectionOptions {
@@ -205,7 +208,8 @@ const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
 const rejectChecks: Readonly<Record<keyof RejectOptions, Check>> = {
   headers: checkHeaders,
   body: (name, value) => {
-    if (typeof value !== 'string' && !(value instanceof Uint8Array)) throw typeError(name, 'a string or a Uint8Array', value);
+    if (typeof value === 'string' || value instanceof Uint8Array) return;
+    throw typeError(name, 'a string or a Uint8Array', value);
   },
 };
 
@@ -381,7 +385,9 @@ function checkRequestedProtocols(name: string, value: unknown): void {
   const protocols = value as readonly string[];
   const repeated = protocols.find((protocol, index) => protocols.indexOf(protocol) !== index);
   if (repeated !== undefined) {
-    throw new RangeError(`${name} must not name a subprotocol twice (RFC 6455 section 4.1), but has ${show(repeated)} twice`);
+    throw new RangeError(
+      `${name} must not name a subprotocol twice (RFC 6455 section 4.1), but has ${show(repeated)} twice`,
+    );
   }
 }
 

@@ -206,8 +206,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   /**
    * Closes the connection with the code 1000 (RFC 6455 section 7.1.2), after what was sent before. Messages that arrive
-   * until the peer's CLOSE are still delivered; then `'end'` follows. If the peer does not answer within `closeTimeout`,
-   * the connection is destroyed: `'connectionReset'`, then `'end'`. Does nothing if it is closing or closed already.
+   * until the peer's CLOSE are still delivered; then `'end'` follows. If the peer does not answer within
+   * `closeTimeout`, the connection is destroyed: `'connectionReset'`, then `'end'`. Does nothing if it is closing or
+   * closed already.
    * @param reason At most 123 bytes of UTF-8.
    * @throws TypeError, RangeError for a reason that must not be sent.
    */
@@ -262,7 +263,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer, undefined> {
     if (this.#iterator !== undefined) {
-      throw new WatershedError('WATERSHED_ALREADY_ITERATED', 'The messages of this connection are being iterated already');
+      throw new WatershedError('WATERSHED_ALREADY_ITERATED', 'The messages of this connection are iterated already');
     }
     const connection = this.#connection;
     this.#iterator = new MessageIterator({

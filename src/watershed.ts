@@ -246,8 +246,8 @@ export class Watershed {
   }
 
   /**
-   * Sends one message to many connections: a string as a text message, bytes as a binary one. The frame is encoded once.
-   * Connections that are not open are left out.
+   * Sends one message to many connections: a string as a text message, bytes as a binary one. The frame is encoded
+   * once. Connections that are not open are left out.
    * @returns to how many connections it was handed
    * @throws TypeError for something that is no connection, or no message.
    */

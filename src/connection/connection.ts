@@ -403,7 +403,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.CLOSE, payload);
     callOut(() => { this.#listener.onClosing(); });
     if (this.#phase === 'ENDING') this.#completeClose();
-    // The answer says what came (section 5.5.1), and nothing if nothing came. Behind a CLOSE of ours that waits it is none.
+    // The answer says what came (section 5.5.1), and nothing if nothing came. Behind a CLOSE of ours that waits it is
+    // none.
     else this.#sendClose(payload);
   }
 
@@ -510,7 +511,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#opening?.abort();
     this.#opening = undefined;
     this.#transport?.destroy();
-    const error = this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
+    const error =
+      this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
     this.#run(() => {
       this.inbound.cancel(error);
       this.outbound.abandon(error);

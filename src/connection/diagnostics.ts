@@ -68,6 +68,9 @@ export function publishError({ id, remote, local }: ConnectionMessage, error: Er
   errorChannel.publish({ id, remote, local, error } satisfies ErrorMessage);
 }
 
-export function publishEnd({ id, remote, local }: ConnectionMessage, end: Omit<EndMessage, keyof ConnectionMessage>): void {
+export function publishEnd(
+  { id, remote, local }: ConnectionMessage,
+  end: Omit<EndMessage, keyof ConnectionMessage>,
+): void {
   endChannel.publish({ id, remote, local, ...end } satisfies EndMessage);
 }
