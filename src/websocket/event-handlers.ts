@@ -40,7 +40,8 @@ export class EventHandlers {
   /** "The event handler processing algorithm": `handleEvent` is not looked at, and false cancels. */
   #call(value: object, event: Event): void {
     if (typeof value !== 'function') return;
-    const result: unknown = Reflect.apply(value, event.currentTarget, [event]);
+    // event.currentTarget is null in Node for all listeners but the first.
+    const result: unknown = Reflect.apply(value, this.#target, [event]);
     if (result === false) event.preventDefault();
   }
 }
