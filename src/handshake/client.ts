@@ -58,7 +58,8 @@ export function checkResponse(
   const { statusCode, headers } = response;
   if (statusCode !== 101) throw refusal(response, 'Invalid Upgrade status code');
   if (!hasToken(fieldValue(headers, 'connection'), 'upgrade')) throw refusal(response, 'Missing Connection Header');
-  if (!hasToken(fieldValue(headers, 'upgrade'), 'websocket')) throw refusal(response, 'Missing Upgrade Header');
+  // One value, where Connection is a list (section 4.1, steps 2 and 3).
+  if (fieldValue(headers, 'upgrade')?.toLowerCase() !== 'websocket') throw refusal(response, 'Missing Upgrade Header');
   if (fieldValue(headers, 'sec-websocket-accept') !== acceptValue(key)) {
     throw refusal(response, 'Missing Sec-WebSocket-Accept Header');
   }

@@ -207,6 +207,22 @@ export class CloseEvent extends Event {
   }
 }
 
+/** A plain Event but for its prototype, which says that no script has made it. */
+class TrustedEvent extends Event {
+  static {
+    Object.defineProperty(this.prototype, 'constructor', { value: Event, configurable: true, writable: true });
+  }
+
+  override get isTrusted(): boolean {
+    return true;
+  }
+}
+
+/** Makes an event of the platform's own class for the face to fire. */
+export function createEvent(type: string): Event {
+  return new TrustedEvent(type);
+}
+
 /** The `error` event of a WebSocket: a plain Event, as the standard has it, that says what went wrong. */
 export interface WebSocketErrorEvent extends Event {
   /** What went wrong: a refused connection, a failed handshake with its status, a protocol error. */
@@ -220,7 +236,7 @@ export interface WebSocketErrorEvent extends Event {
  * does not ask.
  */
 export function createErrorEvent(error: Error): WebSocketErrorEvent {
-  const event = new Event('error');
+  const event = createEvent('error');
   const message = error.message === '' ? error.name : error.message;
   Object.defineProperties(event, {
     error: { value: error, configurable: true, writable: true },
@@ -245,13 +261,20 @@ function requireType(argumentCount: number): void {
 
 function toPorts(value: unknown): Ports {
   if (!isIterableObject(value)) throw new TypeError('ports must be iterable');
-  return Object.freeze(Array.from(value)) as Ports;
+  const ports = Array.from(value);
+  if (!ports.every(isPort)) throw new TypeError('ports must hold MessagePorts alone');
+  return Object.freeze(ports);
 }
 
 function toSource(value: unknown): Source {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'object') return value as Source;
-  throw new TypeError(`source must be an object or null, but is of type ${typeof value}`);
+  if (isPort(value)) return value;
+  throw new TypeError('source must be a MessagePort or null');
+}
+
+/** Node has no windows and no service workers: what is left of the standard's types is a port. */
+function isPort(value: unknown): value is Ports[number] {
+  return value instanceof MessagePort;
 }
 
 /** Puts the platform's class above ours, where it has one. */

@@ -21,7 +21,7 @@ import { BufferedAmount } from './buffered-amount.js';
 import { clampToUnsignedShort, isIterableObject, toDOMString, toMessage, toProtocols, toUSVString } from './conversions.js';
 import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
-import { createCloseEvent, createErrorEvent, createMessageEvent } from './events.js';
+import { createCloseEvent, createErrorEvent, createEvent, createMessageEvent } from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
 import { TaskQueue } from './task-queue.js';
 import { checkProtocols, getURLRecord } from './url.js';
@@ -291,7 +291,7 @@ export class WebSocket extends EventTarget {
     // 3. Change the protocol attribute's value to the subprotocol in use, if it is not the null value.
     this.#protocol = this.#connection.subprotocol ?? '';
     // 4. Fire an event named open at the WebSocket object.
-    this.dispatchEvent(new Event('open'));
+    this.#fire(createEvent('open'));
   };
 
   // "When a WebSocket message has been received with type type and data data"
@@ -315,7 +315,12 @@ export class WebSocket extends EventTarget {
       typeof data === 'string' ? data : this.#binaryType === 'blob' ? new Blob([data]) : toArrayBuffer(data);
     // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute initialized
     //    to the serialization of the WebSocket object's url's origin, and the data attribute initialized to dataForEvent.
-    this.dispatchEvent(createMessageEvent(dataForEvent, this.#origin));
+    this.#fire(createMessageEvent(dataForEvent, this.#origin));
+  }
+
+  #fire(event: Event): void {
+    // Whatever a program has put in the place of the method, or of the prototype.
+    EventTarget.prototype.dispatchEvent.call(this, event);
   }
 
   // "When the WebSocket closing handshake is started"
@@ -329,11 +334,11 @@ export class WebSocket extends EventTarget {
     this.#readyState = CLOSED;
     // 2. If the user agent was required to fail the WebSocket connection, or if the WebSocket connection was closed after
     //    being flagged as full, fire an event named error at the WebSocket object.
-    if (this.#error !== undefined) this.dispatchEvent(createErrorEvent(this.#error));
+    if (this.#error !== undefined) this.#fire(createErrorEvent(this.#error));
     // 3. Fire an event named close at the WebSocket object, using CloseEvent.
     const code = close === undefined ? 1006 : (close.code ?? 1005);
     const fireClose = (): void => {
-      this.dispatchEvent(createCloseEvent(wasClean, code, close?.reason ?? ''));
+      this.#fire(createCloseEvent(wasClean, code, close?.reason ?? ''));
     };
     // Between the two events the microtasks run, as they do in a browser when a listener has returned.
     if (this.#error === undefined) fireClose();

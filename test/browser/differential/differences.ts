@@ -120,6 +120,14 @@ export const differences: Readonly<Record<string, Difference>> = {
       'an object with a string throws: TypeError',
     ],
   },
+  'event: dispatched again': {
+    kind: 'intended',
+    reason: 'isTrusted stays true: only the dispatch method of each target could take it back.',
+    trace: [
+      ...['again: ["x", true, true, true]', 'on another target: true', 'onmessage: "message"', 'on the socket: true'],
+      ...['onclose: "close"', 'isTrusted: true', 'a close event: true'],
+    ],
+  },
   'class: symbols of the prototype': {
     kind: 'intended',
     reason: 'By these two Node lets a socket keep the process alive, or not.',
@@ -138,6 +146,10 @@ export const differences: Readonly<Record<string, Difference>> = {
   'listeners: capturing ones come first': {
     kind: 'platform',
     reason: "Neither Chromium nor Node's EventTarget has them come first, and they differ in the eventPhase.",
+  },
+  'class: Reflect.construct with another prototype': {
+    kind: 'platform',
+    reason: "Node's EventTarget knows its own by their constructor, and not by what they are.",
   },
   'listeners: added while their event is dispatched': {
     kind: 'platform',
