@@ -20,12 +20,15 @@ export type {
   ConnectOptions,
   HeartbeatOptions,
   OriginPolicy,
+  PerMessageDeflateOptions,
   RejectOptions,
   RequestOptions,
+  SendOptions,
 } from './options.js';
 export type { CloseAllResult } from './connection/connection-group.js';
 export type { ReadyState } from './connection/closing-handshake.js';
 export type {
+  CompressionMessage,
   ConnectionMessage,
   EndMessage,
   ErrorMessage,

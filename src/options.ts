@@ -45,6 +45,50 @@ export interface ConnectionOptions {
    * @defaultValue true
    */
   readonly autoPong?: boolean | undefined;
+  /**
+   * Compression of messages (RFC 7692): true, or its parameters. A server declines it unless this is given.
+   * @defaultValue offered by the client's end of `WebSocket`; else off
+   */
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+}
+
+/** The parameters of permessage-deflate (RFC 7692 section 7.1), and how messages are compressed. */
+export interface PerMessageDeflateOptions {
+  /**
+   * The server compresses each message by itself: less memory at both ends, and more bytes.
+   * @defaultValue false
+   */
+  readonly serverNoContextTakeover?: boolean | undefined;
+  /**
+   * The client compresses each message by itself.
+   * @defaultValue false
+   */
+  readonly clientNoContextTakeover?: boolean | undefined;
+  /**
+   * The server's window as a power of two of bytes, 8 to 15.
+   * @defaultValue 15, or what the peer asks for
+   */
+  readonly serverMaxWindowBits?: number | undefined;
+  /**
+   * The client's window as a power of two of bytes, 8 to 15.
+   * @defaultValue 15, or what the peer asks for
+   */
+  readonly clientMaxWindowBits?: number | undefined;
+  /**
+   * Messages of fewer bytes are sent as they are.
+   * @defaultValue 1,024
+   */
+  readonly threshold?: number | undefined;
+  /**
+   * zlib's level: 0 (none) to 9 (most), or -1 for its own choice.
+   * @defaultValue -1
+   */
+  readonly level?: number | undefined;
+  /**
+   * zlib's memLevel: 1 (least memory) to 9 (fastest).
+   * @defaultValue 8
+   */
+  readonly memLevel?: number | undefined;
 }
 
 /** When to ping, and when to give up. Both count only while the connection is being read. */
@@ -108,6 +152,11 @@ export interface RequestOptions {
   readonly protocols?: readonly string[] | undefined;
   /** The value of the Origin header. */
   readonly origin?: string | undefined;
+  /**
+   * Offers compression: give the same to `connect`.
+   * @defaultValue false, or the default of the instance
+   */
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
 }
 
 /** What `Watershed.reject` answers with. */
@@ -140,6 +189,15 @@ export interface CloseAllOptions {
   readonly timeout?: number | undefined;
 }
 
+/** How one message is sent. */
+export interface SendOptions {
+  /**
+   * Whether the message may be compressed, if compression was agreed on and it is not shorter than the threshold.
+   * @defaultValue true
+   */
+  readonly compress?: boolean | undefined;
+}
+
 /** How `Watershed.broadcast` sends. */
 export interface BroadcastOptions {
   /**
@@ -158,6 +216,8 @@ export interface ResolvedConnectionOptions {
   readonly closeTimeout: number;
   readonly heartbeat: HeartbeatOptions | undefined;
   readonly autoPong: boolean;
+  /** Undefined: off. */
+  readonly perMessageDeflate: PerMessageDeflateOptions | undefined;
 }
 
 export const defaultConnectionOptions: ResolvedConnectionOptions = {
@@ -168,6 +228,7 @@ export const defaultConnectionOptions: ResolvedConnectionOptions = {
   closeTimeout: 10_000,
   heartbeat: undefined,
   autoPong: true,
+  perMessageDeflate: undefined,
 };
 
 /** The longest delay that a Node timer takes: a longer one would fire at once. */
@@ -184,6 +245,7 @@ export const connectionChecks: Readonly<Record<keyof ConnectionOptions, Check>> 
   closeTimeout: milliseconds(0),
   heartbeat: checkHeartbeat,
   autoPong: checkBoolean,
+  perMessageDeflate: checkPerMessageDeflate,
 };
 
 const acceptChecks: Readonly<Record<keyof AcceptOptions, Check>> = {
@@ -203,6 +265,7 @@ const connectChecks: Readonly<Record<keyof ConnectOptions, Check>> = {
 const requestChecks: Readonly<Record<keyof RequestOptions, Check>> = {
   protocols: checkRequestedProtocols,
   origin: checkOrigin,
+  perMessageDeflate: checkPerMessageDeflate,
 };
 
 const rejectChecks: Readonly<Record<keyof RejectOptions, Check>> = {
@@ -223,6 +286,8 @@ const closeAllChecks: Readonly<Record<keyof CloseAllOptions, Check>> = {
   },
   timeout: milliseconds(0),
 };
+
+const sendChecks: Readonly<Record<keyof SendOptions, Check>> = { compress: checkBoolean };
 
 const broadcastChecks: Readonly<Record<keyof BroadcastOptions, Check>> = {
   skip: (name, value) => {
@@ -276,6 +341,11 @@ export function checkCloseAllOptions(options: CloseAllOptions): void {
   checkOptions('options', options, closeAllChecks);
 }
 
+/** Checks the options of `send`. */
+export function checkSendOptions(options: SendOptions): void {
+  checkOptions('options', options, sendChecks);
+}
+
 /** Checks the options of `broadcast`. */
 export function checkBroadcastOptions(options: BroadcastOptions): void {
   checkOptions('options', options, broadcastChecks);
@@ -314,6 +384,7 @@ export function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionO
     closeTimeout: options.closeTimeout ?? defaults.closeTimeout,
     heartbeat: options.heartbeat ?? defaults.heartbeat,
     autoPong: options.autoPong ?? defaults.autoPong,
+    perMessageDeflate: resolvePerMessageDeflate(options.perMessageDeflate, defaults.perMessageDeflate),
   };
 }
 
@@ -342,6 +413,17 @@ export function count(minimum: number): Check {
   };
 }
 
+function wholeNumber(minimum: number, maximum: number): Check {
+  return (name, value) => {
+    if (typeof value !== 'number') throw typeError(name, 'a number', value);
+    if (!Number.isInteger(value) || value < minimum || value > maximum) {
+      throw new RangeError(
+        `${name} must be a whole number from ${String(minimum)} to ${String(maximum)}, but is ${show(value)}`,
+      );
+    }
+  };
+}
+
 export function milliseconds(minimum: number): Check {
   return (name, value) => {
     if (typeof value !== 'number') throw typeError(name, 'a number of milliseconds', value);
@@ -356,6 +438,30 @@ export function milliseconds(minimum: number): Check {
 
 export function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw typeError(name, 'true or false', value);
+}
+
+/** The parameters of permessage-deflate; undefined when it is off. */
+export function resolvePerMessageDeflate(
+  option: ConnectionOptions['perMessageDeflate'],
+  byDefault: PerMessageDeflateOptions | undefined,
+): PerMessageDeflateOptions | undefined {
+  if (option === undefined) return byDefault;
+  if (option === false) return undefined;
+  return option === true ? (byDefault ?? {}) : option;
+}
+
+const deflateChecks: Readonly<Record<keyof PerMessageDeflateOptions, Check>> = {
+  serverNoContextTakeover: checkBoolean,
+  clientNoContextTakeover: checkBoolean,
+  serverMaxWindowBits: wholeNumber(8, 15),
+  clientMaxWindowBits: wholeNumber(8, 15),
+  threshold: count(0),
+  level: wholeNumber(-1, 9),
+  memLevel: wholeNumber(1, 9),
+};
+
+function checkPerMessageDeflate(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') checkOptions(name, value, deflateChecks);
 }
 
 const heartbeatChecks: Readonly<Record<string, Check>> = { interval: milliseconds(1), timeout: milliseconds(1) };

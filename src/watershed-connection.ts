@@ -11,7 +11,7 @@ import { connectionOf, setConnectionOf } from './connection/connection-of.js';
 import type { SendCallback } from './connection/frame-writer.js';
 import type { ReadyState } from './connection/closing-handshake.js';
 import { MessageIterator } from './message-iterator.js';
-import { typeError } from './options.js';
+import { checkSendOptions, type SendOptions, typeError } from './options.js';
 import { CloseCode } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';
 import type { WebSocket } from './websocket/interface.js';
@@ -177,11 +177,26 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
    * @returns false when `bufferedAmount` has reached `highWaterMark`: wait for `'drain'` before sending more.
    * @throws TypeError for anything but a string or bytes, WatershedError while CONNECTING.
    */
-  send(data: string | ArrayBufferView | ArrayBuffer, callback?: SendCallback): boolean {
+  send(data: string | ArrayBufferView | ArrayBuffer, callback?: SendCallback): boolean;
+  /**
+   * Sends a message, with options of its own.
+   * @param options `compress: false` sends this message as it is, though compression was agreed on.
+   */
+  send(data: string | ArrayBufferView | ArrayBuffer, options?: SendOptions, callback?: SendCallback): boolean;
+  send(
+    data: string | ArrayBufferView | ArrayBuffer,
+    optionsOrCallback?: SendOptions | SendCallback,
+    lastCallback?: SendCallback,
+  ): boolean {
+    const isCallback = typeof optionsOrCallback === 'function';
+    const options = isCallback ? undefined : optionsOrCallback;
+    const callback = isCallback ? optionsOrCallback : lastCallback;
+    if (options !== undefined) checkSendOptions(options);
+    const isCompressible = options?.compress !== false;
     if (callback !== undefined && typeof callback !== 'function') throw typeError('callback', 'a function', callback);
     if (this.readyState === 0) throw new WatershedError('WATERSHED_NOT_OPEN', 'The connection is not open yet');
-    if (typeof data === 'string') return this.#connection.sendText(data, callback);
-    return this.#connection.sendBinary(toBytes('data', data), callback);
+    if (typeof data === 'string') return this.#connection.sendText(data, callback, isCompressible);
+    return this.#connection.sendBinary(toBytes('data', data), callback, isCompressible);
   }
 
   /**

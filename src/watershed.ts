@@ -109,6 +109,7 @@ export class Watershed {
       headers: options.headers,
       origin: options.origin,
       isSecure: socket instanceof TLSSocket,
+      perMessageDeflate: resolved.perMessageDeflate,
       versionRequired: false,
     });
     if (options.detached === true) {
@@ -169,7 +170,10 @@ export class Watershed {
         : { detached: detached === true };
     const resolved = resolveConnectOptions(options, this.#defaults);
     checkSocket(socket);
-    const handshake = checkResponse(res, key, { protocols: options.protocols });
+    const handshake = checkResponse(res, key, {
+      protocols: options.protocols,
+      perMessageDeflate: resolved.perMessageDeflate,
+    });
     if (options.detached === true) return detach(socket, head ?? EMPTY);
     const connection = new Connection(false, resolved, this.#group);
     const face = makeClassicFace(connection);
@@ -188,10 +192,10 @@ export class Watershed {
    * @throws TypeError, RangeError for a key or an option that cannot stand in the header.
    */
   requestHeaders(key: string, options?: RequestOptions): Record<string, string> {
-    return requestHeaders(key, options);
+    return requestHeaders(key, { perMessageDeflate: this.#defaults.perMessageDeflate, ...options });
   }
 
-  /** As the method of an instance. */
+  /** As the method of an instance, with the default options. */
   static requestHeaders(key: string, options?: RequestOptions): Record<string, string> {
     return requestHeaders(key, options);
   }

@@ -7,20 +7,23 @@
  * becomes an uncaught exception of its own, after which the next message is delivered.
  */
 import { AsyncResource } from 'node:async_hooks';
-import type { Blob } from 'node:buffer';
+import { constants, isUtf8, type Blob } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
 import { CloseCode, encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
-import { Receiver, type ReceiverHandler } from '../protocol/receiver.js';
+import { type DeflateParameters, Inflater } from '../protocol/permessage-deflate.js';
+import { invalidUtf8, Receiver, type ReceiverHandler } from '../protocol/receiver.js';
 import { nextPhase, readyStates, type Phase, type ReadyState, type Transition } from './closing-handshake.js';
 import type { ConnectionGroup } from './connection-group.js';
 import { type ConnectionListener, NOBODY } from './connection-listener.js';
 import {
+  compressionChannel,
   endChannel,
   errorChannel,
+  publishCompression,
   publishEnd,
   publishError,
   publishFrame,
@@ -44,6 +47,8 @@ export interface Negotiated {
   readonly subprotocol: string | undefined;
   /** The server's Sec-WebSocket-Extensions; empty if there are none. */
   readonly extensions: string;
+  /** What was agreed on for compression, if it was (RFC 7692). */
+  readonly deflate?: DeflateParameters | undefined;
   /** The response head that a server has still to write. */
   readonly responseHead?: string;
 }
@@ -99,6 +104,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #phase: Phase = 'CONNECTING';
   #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
+  #inflater: Inflater | undefined;
 
   /** Why the connection ends, if not by a closing handshake. */
   #failure: Error | undefined;
@@ -174,7 +180,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
    * The opening handshake is complete: the connection is OPEN and reads from the socket, `head` first. No message comes
    * before the caller's tick is over.
    */
-  open(socket: Duplex, head: Buffer, { subprotocol, extensions, responseHead }: Negotiated): void {
+  open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead }: Negotiated): void {
     this.#opening = undefined;
     this.#transport = new Transport(socket, head, this);
     this.remote = this.#transport.remote;
@@ -183,12 +189,19 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.extensions = extensions;
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
     this.outbound.open(socket);
+    if (deflate !== undefined) this.#startCompression(deflate);
     this.#move('open');
     if (!this.#isRef) this.setRef(false);
     process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
     this.#run(() => { callOut(() => { this.#listener.onOpen(); }); });
+  }
+
+  #startCompression({ outgoing, incoming }: DeflateParameters): void {
+    this.outbound.compress(outgoing, this.options.perMessageDeflate ?? {});
+    this.#inflater = new Inflater(incoming, Math.min(this.options.maxPayload, constants.MAX_STRING_LENGTH));
+    this.#receiver.takeCompressed();
   }
 
   /** Lets the connection keep the process alive, or not. */
@@ -203,13 +216,13 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   // Sending
 
   /** Sends a text message. Returns whether `bufferedAmount` is still below `highWaterMark`. */
-  sendText(text: string, callback?: SendCallback): boolean {
-    return this.#phase === 'OPEN' ? this.outbound.text(text, callback) : this.#refuse(callback);
+  sendText(text: string, callback?: SendCallback, isCompressible = true): boolean {
+    return this.#phase === 'OPEN' ? this.outbound.text(text, isCompressible, callback) : this.#refuse(callback);
   }
 
   /** Sends a binary message. Returns whether `bufferedAmount` is still below `highWaterMark`. */
-  sendBinary(data: Uint8Array, callback?: SendCallback): boolean {
-    return this.#phase === 'OPEN' ? this.outbound.binary(data, callback) : this.#refuse(callback);
+  sendBinary(data: Uint8Array, callback?: SendCallback, isCompressible = true): boolean {
+    return this.#phase === 'OPEN' ? this.outbound.binary(data, isCompressible, callback) : this.#refuse(callback);
   }
 
   /** Sends the contents of a Blob as a binary message: reading it takes time, and what is sent after it waits. */
@@ -329,6 +342,36 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onBinary(data: Buffer): void {
     if (this.inbound.isIdle) this.#deliverBinary(data);
     else this.#queueMessageIn(() => { this.#deliverBinary(data); });
+  }
+
+  onCompressed(opcode: number, payload: Buffer): void {
+    this.inbound.push((done) => {
+      (this.#inflater as Inflater).inflate(payload, (error, data) => {
+        this.#run(() => {
+          // The connection may have ended meanwhile.
+          if (this.#isReading()) this.#deliverInflated(opcode, payload, error, data);
+          done();
+        });
+      });
+    });
+    // It takes time: nothing further is read until it has been delivered.
+    if (!this.inbound.isIdle) this.pause(PauseReason.QUEUE);
+  }
+
+  #deliverInflated(opcode: number, payload: Buffer, error: ProtocolError | undefined, data: Buffer): void {
+    if (error !== undefined) {
+      this.#fail(error, error.closeCode);
+      return;
+    }
+    if (compressionChannel.hasSubscribers) publishCompression(this, 'receive', data.length, payload.length);
+    if (opcode === Opcode.BINARY) {
+      // zlib gives a part of a larger buffer, which a small message would keep alive.
+      this.#deliverBinary(data.length < data.buffer.byteLength ? Buffer.from(data) : data);
+    } else if (isUtf8(data)) {
+      this.#deliverText(data.toString());
+    } else {
+      this.#fail(invalidUtf8(), CloseCode.MALFORMED);
+    }
   }
 
   #deliverText(text: string): void {
@@ -566,9 +609,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase === 'OPEN') this.#run(() => { callOut(() => { this.#listener.onDrain(); }); });
   }
 
-  onUnreadableBlob(cause: unknown): void {
-    // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
-    const error = new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause });
+  onUnsendable(error: WatershedError): void {
     this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
   }
 

@@ -44,11 +44,22 @@ export interface EndMessage extends ConnectionMessage {
   readonly wasClean: boolean;
 }
 
+/** `watershed:compression`: a message was compressed or inflated. */
+export interface CompressionMessage extends ConnectionMessage {
+  /** Which way the message goes. */
+  readonly direction: 'send' | 'receive';
+  /** The message's length, in bytes. */
+  readonly bytes: number;
+  /** Its length when it is compressed, in bytes. What is not shorter then is sent as it was. */
+  readonly compressedBytes: number;
+}
+
 export const startChannel = channel('watershed:start');
 export const endChannel = channel('watershed:end');
 export const sendChannel = channel('watershed:send');
 export const receiveChannel = channel('watershed:receive');
 export const errorChannel = channel('watershed:error');
+export const compressionChannel = channel('watershed:compression');
 
 /** Publishes a frame. To be called only when the channel has subscribers: what it builds is not free. */
 export function publishFrame(
@@ -62,6 +73,15 @@ export function publishFrame(
 
 export function publishStart({ id, remote, local }: ConnectionMessage, type: StartMessage['type']): void {
   startChannel.publish({ id, remote, local, type } satisfies StartMessage);
+}
+
+export function publishCompression(
+  { id, remote, local }: ConnectionMessage,
+  direction: CompressionMessage['direction'],
+  bytes: number,
+  compressedBytes: number,
+): void {
+  compressionChannel.publish({ id, remote, local, direction, bytes, compressedBytes } satisfies CompressionMessage);
 }
 
 export function publishError({ id, remote, local }: ConnectionMessage, error: Error): void {

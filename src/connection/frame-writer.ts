@@ -6,7 +6,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
-import type { Sender } from '../protocol/sender.js';
+import type { FrameBits, Sender } from '../protocol/sender.js';
 import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 
 /** Called once: without an error when the transport took the message, with one when it did not go out. */
@@ -22,6 +22,8 @@ interface PendingWrite {
   readonly callbacks: readonly SendCallback[];
   next: PendingWrite | undefined;
 }
+
+const UNCOMPRESSED: FrameBits = { fin: true, rsv1: false };
 
 const NO_CALLBACKS: readonly SendCallback[] = [];
 
@@ -89,13 +91,24 @@ export class FrameWriter {
 
   /** Adds a binary message. Above the copy limit a server's writer refers to the bytes until the write calls back. */
   binary(data: Uint8Array, callback: SendCallback | undefined): void {
-    if (data.length > COPY_LIMIT) {
-      this.#largeBinary(data, callback);
+    this.payload(Opcode.BINARY, data, UNCOMPRESSED, data.length, callback);
+  }
+
+  /** Adds a message whose payload is there as bytes. `bytes` is what it counts for `bufferedAmount`. */
+  payload(
+    opcode: Opcode,
+    payload: Uint8Array,
+    bits: FrameBits,
+    bytes: number,
+    callback: SendCallback | undefined,
+  ): void {
+    if (payload.length > COPY_LIMIT) {
+      this.#largePayload(opcode, payload, bits, bytes, callback);
       return;
     }
-    const batch = this.#reserve(this.#sender.frameLength(data.length));
-    this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, Opcode.BINARY, data);
-    this.#count(data.length, callback);
+    const batch = this.#reserve(this.#sender.frameLength(payload.length));
+    this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, opcode, payload, bits);
+    this.#count(bytes, callback);
   }
 
   /** Adds a control frame, which `bufferedAmount` does not count. */
@@ -209,16 +222,22 @@ export class FrameWriter {
     this.#writeBehindBatch(frame, this.#sender.textLength, callback);
   }
 
-  #largeBinary(data: Uint8Array, callback: SendCallback | undefined): void {
+  #largePayload(
+    opcode: Opcode,
+    payload: Uint8Array,
+    bits: FrameBits,
+    bytes: number,
+    callback: SendCallback | undefined,
+  ): void {
     if (this.#sender.masks) {
-      const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(data.length));
-      this.#sender.writeFrame(frame, 0, Opcode.BINARY, data);
-      this.#writeBehindBatch(frame, data.length, callback);
+      const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(payload.length));
+      this.#sender.writeFrame(frame, 0, opcode, payload, bits);
+      this.#writeBehindBatch(frame, bytes, callback);
       return;
     }
     const batch = this.#reserve(MAX_HEADER_LENGTH);
-    this.#batchEnd = this.#sender.writeHeader(batch, this.#batchEnd, Opcode.BINARY, data.length);
-    this.#writeBehindBatch(data, data.length, callback);
+    this.#batchEnd = this.#sender.writeHeader(batch, this.#batchEnd, opcode, payload.length, bits);
+    this.#writeBehindBatch(payload, bytes, callback);
   }
 
   /** The batch and then the chunk, in one writev. */

@@ -5,10 +5,18 @@
  */
 import type { Blob } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import type { ResolvedConnectionOptions } from '../options.js';
+import { WatershedError } from '../errors.js';
+import type { PerMessageDeflateOptions, ResolvedConnectionOptions } from '../options.js';
 import { Opcode } from '../protocol/frame.js';
-import { Sender } from '../protocol/sender.js';
-import { type ConnectionMessage, publishFrame, sendChannel } from './diagnostics.js';
+import { type DeflateDirection, Deflater, SYNC_DEFLATE } from '../protocol/permessage-deflate.js';
+import { type FrameBits, Sender } from '../protocol/sender.js';
+import {
+  compressionChannel,
+  type ConnectionMessage,
+  publishCompression,
+  publishFrame,
+  sendChannel,
+} from './diagnostics.js';
 import { FrameWriter, type SendCallback } from './frame-writer.js';
 import { OrderedQueue } from './ordered-queue.js';
 import { callOut } from './uncaught.js';
@@ -21,9 +29,18 @@ export interface OutboundHandler {
   onDrained(): void;
   /** `bufferedAmount` is above `maxBufferedAmount`. */
   onBufferLimit(bufferedAmount: number): void;
-  /** A Blob could not be read. */
-  onUnreadableBlob(cause: unknown): void;
+  /** A message could not be made ready: it must not be left out in silence. */
+  onUnsendable(error: WatershedError): void;
 }
+
+/** Takes what writes a message that has become ready. */
+type Write = (write: () => void) => void;
+
+/** Bytes below which compressing a message gains little and costs much. */
+const DEFAULT_THRESHOLD = 1024;
+
+const COMPRESSED: FrameBits = { fin: true, rsv1: true };
+const PLAIN: FrameBits = { fin: true, rsv1: false };
 
 export class Outbound {
   /** Messages and the CLOSE; while it is idle they go straight to the writer. */
@@ -34,6 +51,9 @@ export class Outbound {
   readonly #handler: OutboundHandler;
   readonly #sender: Sender;
   #writer: FrameWriter | undefined;
+  #deflater: Deflater | undefined;
+  /** Bytes from which on a message is compressed. */
+  #threshold = Infinity;
   /** Payload bytes of the messages that wait in the queue. */
   #queuedAmount = 0;
   #needsDrain = false;
@@ -60,17 +80,30 @@ export class Outbound {
     return this.#queuedAmount + (this.#writer?.bufferedAmount ?? 0);
   }
 
+  /** From now on messages are compressed, if they are long enough (RFC 7692 section 6.1). */
+  compress(direction: DeflateDirection, options: PerMessageDeflateOptions): void {
+    const { threshold = DEFAULT_THRESHOLD, level = -1, memLevel = 8 } = options;
+    this.#threshold = threshold;
+    this.#deflater = new Deflater(direction, { level, memLevel });
+  }
+
   // Messages: each says whether `bufferedAmount` is still below `highWaterMark`.
 
-  text(text: string, callback: SendCallback | undefined): boolean {
+  text(text: string, isCompressible: boolean, callback: SendCallback | undefined): boolean {
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.TEXT, text);
+    if (isCompressible && this.#threshold <= text.length * 3) {
+      // The bytes are what the threshold counts, and what is compressed.
+      const data = Buffer.from(text);
+      if (this.#threshold <= data.length) return this.#deflate(Opcode.TEXT, data, callback);
+    }
     if (this.queue.isIdle) this.#writer?.text(text, callback);
     else this.#wait(Buffer.byteLength(text), () => { this.#writer?.text(text, callback); }, callback);
     return this.#hasRoom();
   }
 
-  binary(data: Uint8Array, callback: SendCallback | undefined): boolean {
+  binary(data: Uint8Array, isCompressible: boolean, callback: SendCallback | undefined): boolean {
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
+    if (isCompressible && this.#threshold <= data.length) return this.#deflate(Opcode.BINARY, data, callback);
     if (this.queue.isIdle) this.#writer?.binary(data, callback);
     else {
       // The caller may change the bytes before it is their turn.
@@ -80,7 +113,7 @@ export class Outbound {
     return this.#hasRoom();
   }
 
-  /** A whole message that is encoded already, for a connection whose frames are not masked. */
+  /** A whole message that is encoded already, uncompressed, for a connection whose frames are not masked. */
   encoded(opcode: Opcode, frame: Buffer, payloadLength: number): boolean {
     if (sendChannel.hasSubscribers) {
       const payload = frame.subarray(frame.length - payloadLength);
@@ -93,27 +126,22 @@ export class Outbound {
 
   /** The contents of a Blob, which are read when it is its turn. */
   blob(blob: Blob): boolean {
-    const { size } = blob;
-    let isCancelled = false;
-    this.#queuedAmount += size;
-    this.queue.push(
-      (done) => {
-        blob.arrayBuffer().then(
-          (buffer) => {
-            if (isCancelled) return;
-            const data = new Uint8Array(buffer);
-            this.#queuedAmount -= size;
-            if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
-            this.#writer?.binary(data, undefined);
-            done();
-          },
-          (cause: unknown) => {
-            if (!isCancelled) this.#handler.onUnreadableBlob(cause);
-          },
-        );
-      },
-      () => { isCancelled = true; },
-    );
+    this.#waitPending(blob.size, undefined, (write) => {
+      blob.arrayBuffer().then(
+        (buffer) => {
+          const data = new Uint8Array(buffer);
+          if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
+          if (this.#threshold <= data.length) this.#deflateInTurn(Opcode.BINARY, data, undefined, write);
+          else write(() => this.#writer?.binary(data, undefined));
+        },
+        (cause: unknown) => {
+          // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
+          write(() => {
+            this.#handler.onUnsendable(new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause }));
+          });
+        },
+      );
+    });
     return this.#hasRoom();
   }
 
@@ -173,15 +201,64 @@ export class Outbound {
     this.queue.cancel(error);
   }
 
+  /** A message that is to be compressed: small ones at once, when nothing waits. */
+  #deflate(opcode: Opcode, data: Uint8Array, callback: SendCallback | undefined): boolean {
+    if (this.queue.isIdle && data.length <= SYNC_DEFLATE) {
+      this.#writeDeflated(opcode, data, (this.#deflater as Deflater).deflateSync(data), callback);
+      return this.#hasRoom();
+    }
+    // A thread reads the bytes while the caller may change them.
+    const copy = opcode === Opcode.TEXT ? data : Buffer.from(data);
+    this.#waitPending(copy.length, callback, (write) => { this.#deflateInTurn(opcode, copy, callback, write); });
+    return this.#hasRoom();
+  }
+
+  /** Compresses a message whose turn it is. */
+  #deflateInTurn(opcode: Opcode, data: Uint8Array, callback: SendCallback | undefined, write: Write): void {
+    const deflater = this.#deflater as Deflater;
+    if (data.length <= SYNC_DEFLATE) {
+      write(() => { this.#writeDeflated(opcode, data, deflater.deflateSync(data), callback); });
+      return;
+    }
+    deflater.deflate(data, (cause, payload) => {
+      write(() => {
+        if (cause === undefined) this.#writeDeflated(opcode, data, payload, callback);
+        else this.#handler.onUnsendable(new WatershedError('WATERSHED_UNSENDABLE', 'A message could not be compressed', { cause }));
+      });
+    });
+  }
+
+  /** Writes a compressed message; as it was, if nothing was gained. */
+  #writeDeflated(opcode: Opcode, data: Uint8Array, deflated: Buffer, callback: SendCallback | undefined): void {
+    const isShorter = deflated.length < data.length;
+    if (isShorter) this.#deflater?.remember(data);
+    if (compressionChannel.hasSubscribers) publishCompression(this.#connection, 'send', data.length, deflated.length);
+    this.#writer?.payload(opcode, isShorter ? deflated : data, isShorter ? COMPRESSED : PLAIN, data.length, callback);
+  }
+
+  /** A message that is ready, and waits for those before it. */
   #wait(bytes: number, write: () => void, callback: SendCallback | undefined): void {
+    this.#waitPending(bytes, callback, (ready) => { ready(write); });
+  }
+
+  /**
+   * A message that waits, and takes time when it is its turn: `prepare` is called then, and calls `write` with what
+   * writes the message, at once or later.
+   */
+  #waitPending(bytes: number, callback: SendCallback | undefined, prepare: (write: Write) => void): void {
+    let isCancelled = false;
     this.#queuedAmount += bytes;
     this.queue.push(
       (done) => {
-        this.#queuedAmount -= bytes;
-        write();
-        done();
+        prepare((write) => {
+          if (isCancelled) return;
+          this.#queuedAmount -= bytes;
+          write();
+          done();
+        });
       },
       (error) => {
+        isCancelled = true;
         if (callback !== undefined) callOut(() => { callback(error); });
       },
     );

@@ -4,10 +4,20 @@
  */
 
 import { HandshakeError, type WatershedErrorCode } from '../errors.js';
-import { checkRequestOptions, type ConnectOptions, isToken, type RequestOptions, typeError } from '../options.js';
+import {
+  checkRequestOptions,
+  type ConnectOptions,
+  isToken,
+  type PerMessageDeflateOptions,
+  type RequestOptions,
+  resolvePerMessageDeflate,
+  typeError,
+} from '../options.js';
+import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { parseExtensions } from './extensions.js';
 import { fieldValue, hasToken, type HeaderFields } from './fields.js';
 import { acceptValue, isKey } from './key.js';
+import { offerDeflate, PERMESSAGE_DEFLATE, readAnswer } from './permessage-deflate.js';
 
 /** The parts of a response that are judged. */
 export interface HandshakeResponse {
@@ -21,6 +31,14 @@ export interface EstablishedHandshake {
   readonly subprotocol: string | undefined;
   /** The value of the response's Sec-WebSocket-Extensions, or the empty string when no extension was agreed to. */
   readonly extensions: string;
+  /** What was agreed on for compression, if it was. */
+  readonly deflate: DeflateParameters | undefined;
+}
+
+/** What was asked for, and what the answer is checked against. */
+export interface Requested extends Pick<ConnectOptions, 'protocols'> {
+  /** The parameters of permessage-deflate that were offered, if they were. */
+  readonly perMessageDeflate?: PerMessageDeflateOptions | undefined;
 }
 
 /**
@@ -35,12 +53,14 @@ export function requestHeaders(key: string, options: RequestOptions = {}): Recor
   }
   checkRequestOptions(options);
   const { protocols = [], origin } = options;
+  const perMessageDeflate = resolvePerMessageDeflate(options.perMessageDeflate, undefined);
   return {
     Connection: 'Upgrade',
     Upgrade: 'websocket',
     'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': key,
     ...(protocols.length > 0 && { 'Sec-WebSocket-Protocol': protocols.join(', ') }),
+    ...(perMessageDeflate !== undefined && { 'Sec-WebSocket-Extensions': offerDeflate(perMessageDeflate) }),
     ...(origin !== undefined && { Origin: origin }),
   };
 }
@@ -52,7 +72,7 @@ export function requestHeaders(key: string, options: RequestOptions = {}): Recor
 export function checkResponse(
   response: HandshakeResponse,
   key: string,
-  options: Pick<ConnectOptions, 'protocols'> = {},
+  options: Requested = {},
 ): EstablishedHandshake {
   checkKeyType(key);
   const { statusCode, headers } = response;
@@ -69,7 +89,7 @@ export function checkResponse(
   }
   return {
     subprotocol: checkSubprotocol(response, options.protocols),
-    extensions: checkExtensions(response),
+    ...checkExtensions(response, options.perMessageDeflate),
   };
 }
 
@@ -90,20 +110,29 @@ function checkSubprotocol(response: HandshakeResponse, protocols: readonly strin
   return subprotocol;
 }
 
-/** No extension is ever asked for, so none may be in the answer (RFC 6455 section 4.1). */
-function checkExtensions(response: HandshakeResponse): string {
+/** An answer may use what was asked for alone, and each extension once (RFC 6455 section 4.1, RFC 7692 section 5). */
+function checkExtensions(
+  response: HandshakeResponse,
+  offered: PerMessageDeflateOptions | undefined,
+): Pick<EstablishedHandshake, 'extensions' | 'deflate'> {
   const value = fieldValue(response.headers, 'sec-websocket-extensions');
-  if (value === undefined) return '';
+  if (value === undefined) return { extensions: '', deflate: undefined };
   const extensions = parseExtensions(value);
   if (extensions === undefined) {
     throw refusal(response, 'RFC 6455 section 9.1: the list in Sec-WebSocket-Extensions is malformed');
   }
-  const names = extensions.map(({ name }) => name).join(', ');
-  throw refusal(
-    response,
-    `RFC 6455 section 4.1: the server uses an extension that was not asked for (${names})`,
-    'WATERSHED_EXTENSION_MISMATCH',
-  );
+  const [deflate, ...others] = extensions;
+  if (offered === undefined || deflate?.name !== PERMESSAGE_DEFLATE || others.length > 0) {
+    const names = extensions.map(({ name }) => name).join(', ');
+    throw refusal(
+      response,
+      `RFC 6455 section 4.1: the server uses an extension that was not asked for, or one twice (${names})`,
+      'WATERSHED_EXTENSION_MISMATCH',
+    );
+  }
+  const parameters = readAnswer(deflate, offered);
+  if (typeof parameters === 'string') throw refusal(response, parameters, 'WATERSHED_EXTENSION_MISMATCH');
+  return { extensions: value, deflate: parameters };
 }
 
 function checkKeyType(key: unknown): void {

@@ -8,7 +8,14 @@ import type { Duplex } from 'node:stream';
 
 import { HandshakeError, WatershedError } from '../errors.js';
 import { isBlockedPort } from './blocked-ports.js';
-import { checkResponse, type EstablishedHandshake, type HandshakeResponse, requestHeaders } from './client.js';
+import { resolvePerMessageDeflate } from '../options.js';
+import {
+  checkResponse,
+  type EstablishedHandshake,
+  type HandshakeResponse,
+  type Requested,
+  requestHeaders,
+} from './client.js';
 import { headerPairs, type TransportOptions, transportOptions, type WebSocketOptions } from './client-options.js';
 import { DispatchExchange } from './dispatch.js';
 import type { Exchange, ExchangeHandler } from './exchange.js';
@@ -165,6 +172,7 @@ class ClientHandshake implements OpeningHandshake {
     const headers: Record<string, string | string[]> = requestHeaders(key, {
       protocols: this.#protocols,
       origin: this.#headers.has('origin') ? undefined : this.#options.origin,
+      perMessageDeflate: this.#options.perMessageDeflate,
     });
     const authorization = this.#headers.has('authorization') ? undefined : basicAuthorization(this.#url);
     if (authorization !== undefined) headers['Authorization'] = authorization;
@@ -183,7 +191,8 @@ class ClientHandshake implements OpeningHandshake {
   #establish(response: HandshakeResponse, key: string, socket: Duplex, head: Buffer): void {
     let handshake: EstablishedHandshake;
     try {
-      handshake = checkAnswer(response, key, this.#protocols);
+      const perMessageDeflate = resolvePerMessageDeflate(this.#options.perMessageDeflate, undefined);
+      handshake = checkAnswer(response, key, { protocols: this.#protocols, perMessageDeflate });
     } catch (error) {
       // Its failure is known, and nothing that comes later is of interest.
       guard(socket);
@@ -273,12 +282,12 @@ function headersByName(headers: WebSocketOptions['headers']): Map<string, string
 }
 
 /** RFC 6455 section 4.1, and what the WebSockets Standard asks for beyond it. */
-function checkAnswer(response: HandshakeResponse, key: string, protocols: readonly string[]): EstablishedHandshake {
+function checkAnswer(response: HandshakeResponse, key: string, requested: Requested): EstablishedHandshake {
   const { statusCode = 0, headers } = response;
   if (statusCode !== 101) throw unexpectedStatus(response);
-  const handshake = checkResponse(response, key, { protocols });
+  const handshake = checkResponse(response, key, requested);
   // WebSockets Standard section 2.2, "establish a WebSocket connection", step 11.3.
-  if (protocols.length > 0 && handshake.subprotocol === undefined) {
+  if (requested.protocols?.length && handshake.subprotocol === undefined) {
     throw new HandshakeError(
       'WATERSHED_SUBPROTOCOL_MISMATCH',
       statusCode,

@@ -4,11 +4,13 @@
  */
 
 import { HandshakeError } from '../errors.js';
-import type { AcceptOptions } from '../options.js';
+import type { AcceptOptions, PerMessageDeflateOptions } from '../options.js';
+import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { parseExtensions } from './extensions.js';
 import { fieldLines, fieldValue, hasToken, type HeaderFields, parseTokenList } from './fields.js';
 import { acceptValue, isKey } from './key.js';
 import { isOriginAllowed } from './origin.js';
+import { acceptDeflate, type Agreement } from './permessage-deflate.js';
 
 /**
  * The parts of a request that are judged. One that node:http has parsed has them all; one that a program made by hand
@@ -23,6 +25,8 @@ export interface HandshakeRequest {
 export interface AcceptHandshakeOptions extends Pick<AcceptOptions, 'protocols' | 'headers' | 'origin'> {
   /** Whether the request came over TLS, for the origin policy. */
   readonly isSecure: boolean;
+  /** The parameters of permessage-deflate; undefined: every offer is declined. */
+  readonly perMessageDeflate?: PerMessageDeflateOptions | undefined;
   /** Whether a request without Sec-WebSocket-Version is refused. */
   readonly versionRequired: boolean;
 }
@@ -34,6 +38,8 @@ export interface AcceptedHandshake {
   readonly subprotocol: string | undefined;
   /** The value of the response's Sec-WebSocket-Extensions, or the empty string when no extension was agreed to. */
   readonly extensions: string;
+  /** What was agreed on for compression, if it was. */
+  readonly deflate: DeflateParameters | undefined;
 }
 
 const UPGRADE_REQUIRED = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
@@ -51,8 +57,14 @@ export function acceptHandshake(request: HandshakeRequest, options: AcceptHandsh
     throw new HandshakeError('WATERSHED_ORIGIN_REFUSED', 403, 'The origin policy does not allow the Origin');
   }
   const subprotocol = selectSubprotocol(request.headers, options.protocols);
-  const extensions = negotiateExtensions(request.headers);
-  return { responseHead: responseHead(key, subprotocol, options.headers), subprotocol, extensions };
+  const agreement = negotiateExtensions(request.headers, options.perMessageDeflate);
+  const extensions = agreement?.extension ?? '';
+  return {
+    responseHead: responseHead(key, subprotocol, extensions, options.headers),
+    subprotocol,
+    extensions,
+    deflate: agreement?.parameters,
+  };
 }
 
 function invalidRequest(message: string): HandshakeError {
@@ -133,22 +145,33 @@ function selectSubprotocol(headers: HeaderFields, protocols: readonly string[] |
   return subprotocol;
 }
 
-/** The extensions of the answer. There is none to agree to, but what the client offers has to be readable. */
-function negotiateExtensions(headers: HeaderFields): string {
+/** What is agreed on: at most permessage-deflate. What the client offers has to be readable in any case. */
+function negotiateExtensions(
+  headers: HeaderFields,
+  perMessageDeflate: PerMessageDeflateOptions | undefined,
+): Agreement | undefined {
   const value = fieldValue(headers, 'sec-websocket-extensions');
-  if (value !== undefined && parseExtensions(value) === undefined) {
+  if (value === undefined) return undefined;
+  const offers = parseExtensions(value);
+  if (offers === undefined) {
     throw invalidRequest('RFC 6455 section 9.1: the list in Sec-WebSocket-Extensions is malformed');
   }
-  return '';
+  return perMessageDeflate === undefined ? undefined : acceptDeflate(offers, perMessageDeflate);
 }
 
-function responseHead(key: string, subprotocol: string | undefined, headers: AcceptOptions['headers'] = {}): string {
+function responseHead(
+  key: string,
+  subprotocol: string | undefined,
+  extensions: string,
+  headers: AcceptOptions['headers'] = {},
+): string {
   let head =
     'HTTP/1.1 101 The Watershed Moment\r\n' +
     'Upgrade: websocket\r\n' +
     'Connection: Upgrade\r\n' +
     `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n`;
   if (subprotocol !== undefined) head += fieldLines('Sec-WebSocket-Protocol', subprotocol);
+  if (extensions !== '') head += fieldLines('Sec-WebSocket-Extensions', extensions);
   for (const [name, value] of Object.entries(headers)) {
     if (isOwnField(name.toLowerCase())) {
       throw new TypeError(`options.headers must not have ${name}: the handshake's own fields cannot be overridden`);

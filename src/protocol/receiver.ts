@@ -18,6 +18,8 @@ export interface ReceiverHandler {
   onText(text: string): void;
   /** The buffer belongs to the handler. */
   onBinary(data: Buffer): void;
+  /** A message that permessage-deflate has compressed (RFC 7692 section 6.2). The buffer belongs to the handler. */
+  onCompressed(opcode: number, payload: Buffer): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
   onClose(frame: CloseFrame): void;
@@ -43,6 +45,8 @@ export class Receiver {
   readonly #maxBinary: number;
   readonly #maxFragments: number;
 
+  /** RSV1 is an error until an extension claims it. */
+  #takesCompressed = false;
   #isStopped = false;
   #isDone = false;
   #isParsing = false;
@@ -52,6 +56,8 @@ export class Receiver {
   // The frame whose payload is being read.
   #inFrame = false;
   #isFinal = false;
+  /** Whether the message is compressed: its first frame says so. */
+  #isCompressed = false;
   #opcode: number = Opcode.CONTINUATION;
   #payloadLength = 0;
   #payloadRead = 0;
@@ -92,6 +98,11 @@ export class Receiver {
     if (end === 0) return;
     this.#kept = EMPTY;
     this.#parse(chunk, end - kept, false);
+  }
+
+  /** From now on RSV1 marks a message that is compressed (RFC 7692 section 6). */
+  takeCompressed(): void {
+    this.#takesCompressed = true;
   }
 
   /** Reports nothing more, from the next frame on, until `resume`. What is pushed meanwhile is kept. */
@@ -156,7 +167,8 @@ export class Receiver {
     const second = chunk[offset + 1] as number;
     const opcode = first & 0x0f;
     const isFinal = (first & FIN) !== 0;
-    if ((first & (RSV1 | RSV2 | RSV3)) !== 0) return this.#failReservedBits(first);
+    const isCompressed = (first & (RSV1 | RSV2 | RSV3)) !== 0;
+    if (isCompressed && !this.#claims(first)) return this.#failReservedBits(first);
     if (((second & MASK) !== 0) !== this.#isServer) return this.#failMasking();
 
     let length = second & 0x7f;
@@ -201,10 +213,18 @@ export class Receiver {
     }
     this.#opcode = opcode;
     this.#isFinal = isFinal;
+    if (opcode !== Opcode.CONTINUATION && opcode < Opcode.CLOSE) this.#isCompressed = isCompressed;
     this.#payloadLength = length;
     this.#payloadRead = 0;
     this.#inFrame = true;
     return end;
+  }
+
+  /** Whether the reserved bits of a frame are those of an extension: RSV1 of a message's first frame. */
+  #claims(first: number): boolean {
+    const opcode = first & 0x0f;
+    const isFirst = opcode === Opcode.TEXT || opcode === Opcode.BINARY;
+    return this.#takesCompressed && isFirst && (first & (RSV2 | RSV3)) === 0;
   }
 
   /** Takes `length` bytes of the frame's payload. */
@@ -216,7 +236,8 @@ export class Receiver {
     const isWhole = length === this.#payloadLength;
     if (isWhole && this.#isFinal && this.#opcode !== Opcode.CONTINUATION) {
       this.#inFrame = false;
-      if (this.#opcode === Opcode.TEXT) this.#readWholeText(chunk, offset, length);
+      if (this.#isCompressed) this.#handler.onCompressed(this.#opcode, this.#copyPayload(chunk, offset, length));
+      else if (this.#opcode === Opcode.TEXT) this.#readWholeText(chunk, offset, length);
       else this.#handler.onBinary(this.#copyPayload(chunk, offset, length));
       return;
     }
@@ -246,7 +267,7 @@ export class Receiver {
   #readPart(chunk: Buffer, offset: number, length: number): void {
     if (this.#payloadRead === 0 && this.#opcode !== Opcode.CONTINUATION) {
       this.#messageOpcode = this.#opcode;
-      if (this.#opcode === Opcode.TEXT) this.#validator = new Utf8Validator();
+      if (this.#opcode === Opcode.TEXT && !this.#isCompressed) this.#validator = new Utf8Validator();
     }
     const start = this.#messageLength;
     const end = start + length;
@@ -267,6 +288,7 @@ export class Receiver {
   #endMessage(): void {
     const message = this.#message;
     const length = this.#messageLength;
+    const opcode = this.#messageOpcode;
     const validator = this.#validator;
     this.#messageOpcode = Opcode.CONTINUATION;
     this.#message = EMPTY;
@@ -274,7 +296,9 @@ export class Receiver {
     this.#fragments = 0;
     this.#validator = undefined;
     if (validator === undefined) {
-      this.#handler.onBinary(length === message.length ? message : message.subarray(0, length));
+      const data = length === message.length ? message : message.subarray(0, length);
+      if (this.#isCompressed) this.#handler.onCompressed(opcode, data);
+      else this.#handler.onBinary(data);
     } else if (validator.isComplete) {
       this.#handler.onText(message.toString('utf8', 0, length));
     } else {
@@ -449,11 +473,17 @@ export class Receiver {
     );
   }
 
-  #failUtf8(): 0 {
-    return this.#fail(
-      'WATERSHED_INVALID_UTF8',
-      CloseCode.MALFORMED,
-      'RFC 6455 section 8.1: a text message is UTF-8, this one is not',
-    );
+  #failUtf8(): void {
+    this.#finish();
+    this.#handler.onProtocolError(invalidUtf8());
   }
+}
+
+/** The error for a text message that is not UTF-8. */
+export function invalidUtf8(): ProtocolError {
+  return new ProtocolError(
+    'WATERSHED_INVALID_UTF8',
+    CloseCode.MALFORMED,
+    'RFC 6455 section 8.1: a text message is UTF-8, this one is not',
+  );
 }

@@ -15,7 +15,12 @@ import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } fr
 import { checkSocket, unguard } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
 import { acceptHandshake } from '../handshake/server.js';
-import { defaultConnectionOptions, resolveAcceptOptions, typeError } from '../options.js';
+import {
+  defaultConnectionOptions,
+  resolveAcceptOptions,
+  type ResolvedConnectionOptions,
+  typeError,
+} from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
 import { clampToUnsignedShort, isIterableObject, toDOMString, toMessage, toProtocols, toUSVString } from './conversions.js';
@@ -28,6 +33,9 @@ import { checkProtocols, getURLRecord } from './url.js';
 
 /** Says to the constructor that there is a connection already. */
 const ADOPT = Symbol('adopt');
+
+/** As browsers do, a client offers compression. */
+const clientDefaults: ResolvedConnectionOptions = { ...defaultConnectionOptions, perMessageDeflate: {} };
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -89,14 +97,15 @@ export class WebSocket extends EventTarget {
       //    throw a "SyntaxError" DOMException.
       checkProtocols(requested);
       const clientOptions: WebSocketOptions = omitProtocols({ ...options, ...init });
-      this.#connection = new Connection(false, resolveWebSocketOptions(clientOptions));
+      const resolved = resolveWebSocketOptions(clientOptions, clientDefaults);
+      this.#connection = new Connection(false, resolved);
       // 5. Set this's url to urlRecord.
       this.#url = urlRecord.href;
       this.#connection.url = this.#url;
       // 7.1. Establish a WebSocket connection given urlRecord, protocols, and client.
       const connection = this.#connection;
       connection.beginOpening(
-        openHandshake(urlRecord, requested, clientOptions, {
+        openHandshake(urlRecord, requested, { ...clientOptions, perMessageDeflate: resolved.perMessageDeflate ?? false }, {
           onEstablished: (established) => { connection.open(established.socket, established.head, established); },
           onFailure: (error) => { connection.failOpening(error); },
         }),
@@ -118,7 +127,11 @@ export class WebSocket extends EventTarget {
     checkSocket(socket);
     const isSecure = socket instanceof TLSSocket;
     const { protocols, headers, origin } = acceptOptions;
-    const handshake = acceptHandshake(req, { protocols, headers, origin, isSecure, versionRequired: true });
+    const { perMessageDeflate } = resolved;
+    const handshake = acceptHandshake(req, {
+      ...{ protocols, headers, origin, isSecure, perMessageDeflate },
+      versionRequired: true,
+    });
     const connection = new Connection(true, resolved, group);
     connection.url = requestURL(req, isSecure);
     const webSocket = WebSocket.#adopt(connection);

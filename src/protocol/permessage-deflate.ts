@@ -1,0 +1,258 @@
+/**
+ * The compression of messages (RFC 7692 section 7.2): one message in, one message out. It knows no frame and no queue:
+ * whoever calls gives it one message at a time, in order.
+ *
+ * Nothing is held between two messages but the history that context takeover needs (section 7.1.1), as plain bytes: each
+ * message is compressed by a call of its own, with the history as its dictionary. Small messages are compressed at once,
+ * larger ones in the thread pool: the way there costs more than a small message does.
+ */
+import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib';
+import { ProtocolError } from '../errors.js';
+import { CloseCode } from './close-code.js';
+import { EMPTY } from './frame.js';
+
+/** What was agreed for the messages of one direction (RFC 7692 section 7.1). */
+export interface DeflateDirection {
+  /** Each message is compressed without reference to earlier ones. */
+  readonly noContextTakeover: boolean;
+  /** The size of the window, as a power of two: 8 to 15. */
+  readonly windowBits: number;
+}
+
+/** What was agreed for a connection. */
+export interface DeflateParameters {
+  readonly outgoing: DeflateDirection;
+  readonly incoming: DeflateDirection;
+}
+
+/** How the messages that are sent are compressed. */
+export interface DeflateSettings {
+  /** zlib's level, -1 to 9. */
+  readonly level: number;
+  /** zlib's memLevel, 1 to 9. */
+  readonly memLevel: number;
+}
+
+/** Messages up to this many bytes are compressed at once: 1 KiB takes about 30 µs, the way to a thread 60 µs. */
+export const SYNC_DEFLATE = 8 * 1024;
+
+/** Messages are inflated at once if they are up to this long before, and 64 KiB after. */
+const SYNC_INFLATE = 8 * 1024;
+const SYNC_INFLATED = 64 * 1024;
+
+/** So much of the history is used for sending. More costs more time than it saves bytes. */
+const OUTGOING_HISTORY = 4 * 1024;
+
+/**
+ * How often a message may end a DEFLATE stream by a final block (section 7.2.3.4). Nobody needs more than one, and each
+ * takes a call.
+ */
+const MAX_FINAL_BLOCKS = 64;
+
+/** What a sync flush ends with, and what the sender leaves out (section 7.2.1). */
+const TAIL_LENGTH = 4;
+/**
+ * What was left out, and an empty final block behind it: so the end of the stream is checked. Without it a message that
+ * was cut off would pass for a shorter one.
+ */
+const TAIL_AND_END = Buffer.from([0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff]);
+
+/** zlib has no raw window of 8 bits. With 9 it refers back at most 250 bytes, which is within a window of 8. */
+const MIN_ZLIB_WINDOW_BITS = 9;
+
+export type DeflateCallback = (error: Error | undefined, payload: Buffer) => void;
+export type InflateCallback = (error: ProtocolError | undefined, data: Buffer) => void;
+
+/** Compresses the messages of one direction. */
+export class Deflater {
+  readonly #direction: DeflateDirection;
+  readonly #options: ZlibOptions;
+  readonly #history: History;
+
+  constructor(direction: DeflateDirection, { level, memLevel }: DeflateSettings) {
+    this.#direction = direction;
+    const windowBits = Math.max(direction.windowBits, MIN_ZLIB_WINDOW_BITS);
+    this.#options = { level, memLevel, windowBits, finishFlush: constants.Z_SYNC_FLUSH };
+    this.#history = new History(Math.min(2 ** direction.windowBits, OUTGOING_HISTORY));
+  }
+
+  /** Compresses a message of at most {@link SYNC_DEFLATE} bytes. */
+  deflateSync(data: Uint8Array): Buffer {
+    return withoutTail(deflateRawSync(data, this.#withHistory()));
+  }
+
+  /** Compresses a message in the thread pool. The bytes must not change meanwhile. */
+  deflate(data: Uint8Array, callback: DeflateCallback): void {
+    deflateRaw(data, this.#withHistory(), (error, deflated) => {
+      if (error !== null) {
+        callback(error, EMPTY);
+        return;
+      }
+      callback(undefined, withoutTail(deflated));
+    });
+  }
+
+  /** A message was sent compressed: later ones may refer to it. */
+  remember(data: Uint8Array): void {
+    if (!this.#direction.noContextTakeover) this.#history.push(data);
+  }
+
+  #withHistory(): ZlibOptions {
+    return withDictionary(this.#options, this.#history.bytes);
+  }
+}
+
+/** Inflates the messages of one direction. */
+export class Inflater {
+  readonly #direction: DeflateDirection;
+  readonly #maxPayload: number;
+  readonly #options: ZlibOptions;
+  readonly #history: History;
+
+  /** @param maxPayload The most bytes that a message may have when it is inflated. */
+  constructor(direction: DeflateDirection, maxPayload: number) {
+    this.#direction = direction;
+    this.#maxPayload = maxPayload;
+    const windowBits = Math.max(direction.windowBits, MIN_ZLIB_WINDOW_BITS);
+    this.#options = { windowBits, info: true };
+    this.#history = new History(2 ** windowBits);
+  }
+
+  /** Inflates a message, at once when it is small. The error is the one to fail the connection with. */
+  inflate(payload: Uint8Array, callback: InflateCallback): void {
+    const input = Buffer.concat([payload, TAIL_AND_END]);
+    this.#inflate(input, [], 0, callback);
+  }
+
+  /** Inflates what is left of a message, up to a final block or its end. */
+  #inflate(input: Buffer, parts: Buffer[], length: number, callback: InflateCallback): void {
+    const room = this.#maxPayload - length;
+    const dictionary = parts.length === 0 ? this.#history.bytes : this.#history.with(parts);
+    const options = withDictionary(this.#options, dictionary);
+    const settle = (error: NodeJS.ErrnoException | null, result: InflateResult | undefined): void => {
+      if (result === undefined) callback(this.#toProtocolError(error), EMPTY);
+      else this.#take(input, result, parts, length, callback);
+    };
+    if (input.length <= SYNC_INFLATE) {
+      const maxOutputLength = Math.max(1, Math.min(room, SYNC_INFLATED));
+      let result: InflateResult;
+      try {
+        // With `info` it is not a Buffer; the types of Node do not know.
+        result = inflateRawSync(input, { ...options, maxOutputLength }) as unknown as InflateResult;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'ERR_BUFFER_TOO_LARGE' || room <= SYNC_INFLATED) {
+          settle(error as NodeJS.ErrnoException, undefined);
+          return;
+        }
+        this.#inflateInPool(input, room, options, settle);
+        return;
+      }
+      settle(null, result);
+      return;
+    }
+    this.#inflateInPool(input, room, options, settle);
+  }
+
+  #inflateInPool(
+    input: Buffer,
+    room: number,
+    options: ZlibOptions,
+    settle: (error: NodeJS.ErrnoException | null, result: InflateResult | undefined) => void,
+  ): void {
+    inflateRaw(input, { ...options, maxOutputLength: Math.max(1, room) }, (error, result) => {
+      settle(error, error === null ? (result as unknown as InflateResult) : undefined);
+    });
+  }
+
+  /** Takes what was inflated: the whole message, or what came before a final block. */
+  #take(input: Buffer, { buffer, engine }: InflateResult, parts: Buffer[], length: number, callback: InflateCallback): void {
+    const total = length + buffer.length;
+    parts.push(buffer);
+    if (total > this.#maxPayload) {
+      callback(tooBig(this.#maxPayload), EMPTY);
+    } else if (engine.bytesWritten < input.length) {
+      // The stream ended before the message did: another one follows (section 7.2.3.4).
+      if (parts.length > MAX_FINAL_BLOCKS) callback(corrupt('more final blocks than anybody needs'), EMPTY);
+      else this.#inflate(input.subarray(engine.bytesWritten), parts, total, callback);
+    } else {
+      const data = parts.length === 1 ? buffer : Buffer.concat(parts, total);
+      if (!this.#direction.noContextTakeover) this.#history.push(data);
+      callback(undefined, data);
+    }
+  }
+
+  #toProtocolError(error: NodeJS.ErrnoException | null): ProtocolError {
+    return error?.code === 'ERR_BUFFER_TOO_LARGE' ? tooBig(this.#maxPayload) : corrupt(error?.message ?? '');
+  }
+}
+
+/** What zlib gives with `info`: the bytes, and how far it read. */
+interface InflateResult {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** The last bytes of the messages before, in memory of its own. */
+class History {
+  readonly #size: number;
+  bytes: Buffer = EMPTY;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  push(data: Uint8Array): void {
+    if (data.length === 0) return;
+    this.bytes = this.#lastOf([this.bytes, data]);
+  }
+
+  /** The history if these were messages. */
+  with(parts: readonly Uint8Array[]): Buffer {
+    return this.#lastOf([this.bytes, ...parts]);
+  }
+
+  #lastOf(parts: readonly Uint8Array[]): Buffer {
+    let needed = this.#size;
+    const kept: Uint8Array[] = [];
+    for (let index = parts.length - 1; index >= 0 && needed > 0; index--) {
+      const part = (parts[index] as Uint8Array).subarray(-needed);
+      kept.unshift(part);
+      needed -= part.length;
+    }
+    // Not a buffer of the pool, of which a small one would keep the whole.
+    const length = this.#size - needed;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let offset = 0;
+    for (const part of kept) {
+      bytes.set(part, offset);
+      offset += part.length;
+    }
+    return bytes;
+  }
+}
+
+function withDictionary(options: ZlibOptions, dictionary: Buffer): ZlibOptions {
+  return dictionary.length === 0 ? options : { ...options, dictionary };
+}
+
+function withoutTail(deflated: Buffer): Buffer {
+  return deflated.subarray(0, deflated.length - TAIL_LENGTH);
+}
+
+function corrupt(why: string): ProtocolError {
+  return new ProtocolError(
+    'WATERSHED_INVALID_COMPRESSION',
+    CloseCode.MALFORMED,
+    `RFC 7692 section 7.2.2: the compressed message cannot be inflated: ${why}`,
+  );
+}
+
+function tooBig(maxPayload: number): ProtocolError {
+  return new ProtocolError(
+    'WATERSHED_MESSAGE_TOO_BIG',
+    CloseCode.TOO_BIG,
+    `maxPayload: a message may have at most ${String(maxPayload)} bytes, this one inflates to more ` +
+      '(RFC 6455 section 10.4)',
+  );
+}
