@@ -36,7 +36,7 @@ import { Heartbeat } from './heartbeat.js';
 import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
 import { OrderedQueue } from './ordered-queue.js';
-import { Outbound, type OutboundHandler } from './outbound.js';
+import { type EncodedMessage, Outbound, type OutboundHandler } from './outbound.js';
 import { OutstandingPings } from './outstanding-pings.js';
 import { Transport, type TransportHandler } from './transport.js';
 import { callOut, throwLater } from './uncaught.js';
@@ -231,8 +231,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   /** Sends a whole message that is encoded already, for a connection whose frames are not masked. */
-  sendEncoded(opcode: Opcode, frame: Buffer, payloadLength: number): boolean {
-    return this.#phase === 'OPEN' ? this.outbound.encoded(opcode, frame, payloadLength) : this.#refuse(undefined);
+  sendEncoded(message: EncodedMessage): boolean {
+    return this.#phase === 'OPEN' ? this.outbound.encoded(message) : this.#refuse(undefined);
   }
 
   /** @throws RangeError for a payload of more than 125 bytes. */

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { WatershedError } from '../errors.js';
 import type { PerMessageDeflateOptions, ResolvedConnectionOptions } from '../options.js';
 import { Opcode } from '../protocol/frame.js';
-import { type DeflateDirection, Deflater, SYNC_DEFLATE } from '../protocol/permessage-deflate.js';
+import { type DeflateDirection, Deflater, type DeflateSettings, SYNC_DEFLATE } from '../protocol/permessage-deflate.js';
 import { type FrameBits, Sender } from '../protocol/sender.js';
 import {
   compressionChannel,
@@ -33,6 +33,22 @@ export interface OutboundHandler {
   onUnsendable(error: WatershedError): void;
 }
 
+/** How messages are compressed. */
+export interface Compression extends DeflateSettings {
+  readonly windowBits: number;
+  /** Bytes. */
+  readonly threshold: number;
+}
+
+/** A message, and the frame that it makes. */
+export interface EncodedMessage {
+  readonly opcode: Opcode;
+  /** The message, before compression. */
+  readonly data: Uint8Array;
+  readonly frame: Buffer;
+  readonly isCompressed: boolean;
+}
+
 /** Takes what writes a message that has become ready. */
 type Write = (write: () => void) => void;
 
@@ -51,6 +67,7 @@ export class Outbound {
   readonly #handler: OutboundHandler;
   readonly #sender: Sender;
   #writer: FrameWriter | undefined;
+  #compression: Compression | undefined;
   #deflater: Deflater | undefined;
   /** Bytes from which on a message is compressed. */
   #threshold = Infinity;
@@ -83,6 +100,7 @@ export class Outbound {
   /** From now on messages are compressed, if they are long enough (RFC 7692 section 6.1). */
   compress(direction: DeflateDirection, options: PerMessageDeflateOptions): void {
     const { threshold = DEFAULT_THRESHOLD, level = -1, memLevel = 8 } = options;
+    this.#compression = { windowBits: direction.windowBits, threshold, level, memLevel };
     this.#threshold = threshold;
     this.#deflater = new Deflater(direction, { level, memLevel });
   }
@@ -113,14 +131,26 @@ export class Outbound {
     return this.#hasRoom();
   }
 
-  /** A whole message that is encoded already, uncompressed, for a connection whose frames are not masked. */
-  encoded(opcode: Opcode, frame: Buffer, payloadLength: number): boolean {
+  /** How a message of that length is compressed; undefined when it is sent as it is. */
+  compressionOf(length: number): Compression | undefined {
+    return this.#compression !== undefined && this.#compression.threshold <= length ? this.#compression : undefined;
+  }
+
+  /**
+   * A whole message that is encoded already, for a connection whose frames are not masked. If it is compressed, it
+   * refers to no message before it.
+   */
+  encoded({ opcode, data, frame, isCompressed }: EncodedMessage): boolean {
     if (sendChannel.hasSubscribers) {
-      const payload = frame.subarray(frame.length - payloadLength);
-      publishFrame(sendChannel, this.#connection, opcode, opcode === Opcode.TEXT ? payload.toString() : payload);
+      const message = opcode === Opcode.TEXT ? Buffer.from(data).toString() : data;
+      publishFrame(sendChannel, this.#connection, opcode, message);
     }
-    if (this.queue.isIdle) this.#writer?.encoded(frame, payloadLength);
-    else this.#wait(payloadLength, () => { this.#writer?.encoded(frame, payloadLength); }, undefined);
+    const write = (): void => {
+      if (isCompressed) this.#deflater?.remember(data);
+      this.#writer?.encoded(frame, data.length);
+    };
+    if (this.queue.isIdle) write();
+    else this.#wait(data.length, write, undefined);
     return this.#hasRoom();
   }
 

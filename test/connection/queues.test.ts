@@ -92,7 +92,7 @@ describe('while an outbound entry takes time', () => {
     const { connection, peer } = await engineAndPeer();
     const finish = takeTime(connection.outbound.queue);
     connection.sendText('a');
-    connection.sendEncoded(1, serverFrame('b'), 1);
+    connection.sendEncoded({ opcode: 1, data: Buffer.from('b'), frame: serverFrame('b'), isCompressed: false });
     expect(connection.bufferedAmount).toBe(2);
     finish();
     expect(await peer.receives(2)).toEqual(['text a', 'text b']);
