@@ -37,7 +37,7 @@ class Forms {
   constructor(data: string | Uint8Array) {
     this.#opcode = typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY;
     // Of bytes a copy: it may have to wait, and the history is what was sent.
-    this.#data = typeof data === 'string' ? Buffer.from(data) : Uint8Array.from(data);
+    this.#data = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data);
   }
 
   /** The form for a server's connection; undefined when there is none to share. */
