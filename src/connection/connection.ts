@@ -105,6 +105,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
   #inflater: Inflater | undefined;
+  /** Delivers the message that was being inflated; it waits here while somebody has paused. */
+  #deliverHeld: (() => void) | undefined;
 
   /** Why the connection ends, if not by a closing handshake. */
   #failure: Error | undefined;
@@ -287,15 +289,25 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (!this.#isPaused()) return;
     this.#pausedBy &= ~reason;
     // What was received already comes in a later tick, like everything else.
-    if (!this.#isPaused()) process.nextTick(this.#goOn);
+    if (!this.#isHeld()) process.nextTick(this.#goOn);
   }
 
   #isPaused(): boolean {
     return this.#pausedBy !== 0;
   }
 
+  /** Whether somebody has paused, and not only the queue, which goes on by itself. */
+  #isHeld(): boolean {
+    return (this.#pausedBy & ~PauseReason.QUEUE) !== 0;
+  }
+
   /** Begins to read, or goes on. */
   readonly #goOn = (): void => {
+    if (this.#deliverHeld !== undefined) {
+      // When it is delivered the queue goes on, and comes here again.
+      this.#deliverInflated();
+      return;
+    }
     if (this.#isPaused() || !this.#isReading()) return;
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
@@ -347,18 +359,27 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onCompressed(opcode: number, payload: Buffer): void {
     this.inbound.push((done) => {
       (this.#inflater as Inflater).inflate(payload, (error, data) => {
-        this.#run(() => {
-          // The connection may have ended meanwhile.
-          if (this.#isReading()) this.#deliverInflated(opcode, payload, error, data);
+        if (this.#phase === 'CLOSED') return;
+        this.#deliverHeld = () => {
+          // The connection may have been failed meanwhile.
+          if (this.#isReading()) this.#takeInflated(opcode, payload, error, data);
           done();
-        });
+        };
+        this.#deliverInflated();
       });
     });
     // It takes time: nothing further is read until it has been delivered.
     if (!this.inbound.isIdle) this.pause(PauseReason.QUEUE);
   }
 
-  #deliverInflated(opcode: number, payload: Buffer, error: ProtocolError | undefined, data: Buffer): void {
+  #deliverInflated(): void {
+    const deliver = this.#deliverHeld;
+    if (deliver === undefined || this.#isHeld()) return;
+    this.#deliverHeld = undefined;
+    this.#run(deliver);
+  }
+
+  #takeInflated(opcode: number, payload: Buffer, error: ProtocolError | undefined, data: Buffer): void {
     if (error !== undefined) {
       this.#fail(error, error.closeCode);
       return;
@@ -478,6 +499,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     const closeWasSent = this.#phase === 'CLOSE_SENT';
     if (!this.#move('giveUp')) return;
     this.#failure = error;
+    // What came in the same chunk, behind a message that could not be inflated, is not looked at.
+    this.#receiver.stop();
     if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
     this.#reportError(error);
@@ -537,6 +560,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** After everything that was received before, of which the receiver may still keep some while it is paused. */
   #endInOrder(end: () => void, mayWait: boolean): void {
     if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
+    // It must not wait for `resume` behind a message that does.
+    else if (this.#isHeld()) this.#run(end);
     else this.#run(() => { this.#inOrder(end); });
   }
 
@@ -551,6 +576,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     clearTimeout(this.#timer);
     this.#heartbeat?.stop();
     this.#receiver.stop();
+    this.#inflater = undefined;
+    this.#deliverHeld = undefined;
     this.#opening?.abort();
     this.#opening = undefined;
     this.#transport?.destroy();

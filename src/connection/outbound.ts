@@ -229,6 +229,9 @@ export class Outbound {
   abandon(error: Error): void {
     for (const callback of this.#writer?.abandon() ?? []) callOut(() => { callback(error); });
     this.queue.cancel(error);
+    // The history is let go, though somebody may keep the connection.
+    this.#threshold = Infinity;
+    this.#deflater = undefined;
   }
 
   /** A message that is to be compressed: small ones at once, when nothing waits. */
