@@ -129,44 +129,36 @@ export class Inflater {
     const room = this.#maxPayload - length;
     const dictionary = parts.length === 0 ? this.#history.bytes : this.#history.with(parts);
     const options = withDictionary(this.#options, dictionary);
-    const settle = (error: NodeJS.ErrnoException | null, result: InflateResult | undefined): void => {
-      if (result === undefined) callback(this.#toProtocolError(error), EMPTY);
-      else this.#take(input, result, parts, length, callback);
+    const settle = (error: NodeJS.ErrnoException | null, result: Buffer): void => {
+      // With `info` it is not a Buffer; the types of Node do not know.
+      if (error === null) this.#take(input, result as unknown as InflateResult, parts, length, callback);
+      else callback(this.#toProtocolError(error), EMPTY);
     };
     if (input.length <= SYNC_INFLATE) {
-      const maxOutputLength = Math.max(1, Math.min(room, SYNC_INFLATED));
-      let result: InflateResult;
+      let result: Buffer;
       try {
-        // With `info` it is not a Buffer; the types of Node do not know.
-        result = inflateRawSync(input, { ...options, maxOutputLength }) as unknown as InflateResult;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== 'ERR_BUFFER_TOO_LARGE' || room <= SYNC_INFLATED) {
-          settle(error as NodeJS.ErrnoException, undefined);
-          return;
-        }
-        this.#inflateInPool(input, room, options, settle);
+        result = inflateRawSync(input, { ...options, maxOutputLength: Math.max(1, Math.min(room, SYNC_INFLATED)) });
+      } catch (thrown) {
+        const error = thrown as NodeJS.ErrnoException;
+        const isLong = error.code === 'ERR_BUFFER_TOO_LARGE' && room > SYNC_INFLATED;
+        if (isLong) inflateRaw(input, { ...options, maxOutputLength: room }, settle);
+        else settle(error, EMPTY);
         return;
       }
       settle(null, result);
       return;
     }
-    this.#inflateInPool(input, room, options, settle);
-  }
-
-  #inflateInPool(
-    input: Buffer,
-    room: number,
-    options: ZlibOptions,
-    settle: (error: NodeJS.ErrnoException | null, result: InflateResult | undefined) => void,
-  ): void {
-    inflateRaw(input, { ...options, maxOutputLength: Math.max(1, room) }, (error, result) => {
-      settle(error, error === null ? (result as unknown as InflateResult) : undefined);
-    });
+    inflateRaw(input, { ...options, maxOutputLength: Math.max(1, room) }, settle);
   }
 
   /** Takes what was inflated: the whole message, or what came before a final block. */
-  #take(input: Buffer, { buffer, engine }: InflateResult, parts: Buffer[], length: number, callback: InflateCallback): void {
+  #take(
+    input: Buffer,
+    { buffer, engine }: InflateResult,
+    parts: Buffer[],
+    length: number,
+    callback: InflateCallback,
+  ): void {
     const total = length + buffer.length;
     parts.push(buffer);
     if (total > this.#maxPayload) {
@@ -182,8 +174,8 @@ export class Inflater {
     }
   }
 
-  #toProtocolError(error: NodeJS.ErrnoException | null): ProtocolError {
-    return error?.code === 'ERR_BUFFER_TOO_LARGE' ? tooBig(this.#maxPayload) : corrupt(error?.message ?? '');
+  #toProtocolError({ code, message }: NodeJS.ErrnoException): ProtocolError {
+    return code === 'ERR_BUFFER_TOO_LARGE' ? tooBig(this.#maxPayload) : corrupt(message);
   }
 }
 
