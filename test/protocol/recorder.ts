@@ -4,10 +4,11 @@
 import type { ProtocolError } from '../../src/errors.js';
 import type { CloseFrame } from '../../src/protocol/close-code.js';
 import { Receiver, type ReceiverHandler, type ReceiverOptions } from '../../src/protocol/receiver.js';
+import { TEXT } from './frame-bytes.js';
 
 export type ReceivedEvent =
   | readonly ['text', string]
-  | readonly ['binary' | 'ping' | 'pong', Buffer]
+  | readonly ['binary' | 'compressed text' | 'compressed binary' | 'ping' | 'pong', Buffer]
   | readonly ['close', CloseFrame]
   | readonly ['error', ProtocolError];
 
@@ -26,6 +27,10 @@ export class Recorder implements ReceiverHandler {
 
   onBinary(data: Buffer): void {
     this.#record(['binary', data]);
+  }
+
+  onCompressed(opcode: number, payload: Buffer): void {
+    this.#record([opcode === TEXT ? 'compressed text' : 'compressed binary', payload]);
   }
 
   onPing(payload: Buffer): void {
@@ -59,14 +64,22 @@ export class Recorder implements ReceiverHandler {
 
 const LIMITS = { maxPayload: 64 * 1024 * 1024, maxFragments: 131_072 };
 
+/** What a receiver is made with, and whether compression was agreed on. */
+export interface RecordedOptions extends Partial<ReceiverOptions> {
+  readonly takesCompressed?: boolean;
+}
+
 /** A new receiver and its recorder. */
-export function recordedReceiver(options: Partial<ReceiverOptions> = {}): { receiver: Receiver; recorder: Recorder } {
+export function recordedReceiver(options: RecordedOptions = {}): { receiver: Receiver; recorder: Recorder } {
+  const { takesCompressed = false, ...receiverOptions } = options;
   const recorder = new Recorder();
-  return { receiver: new Receiver(recorder, { isServer: true, ...LIMITS, ...options }), recorder };
+  const receiver = new Receiver(recorder, { isServer: true, ...LIMITS, ...receiverOptions });
+  if (takesCompressed) receiver.takeCompressed();
+  return { receiver, recorder };
 }
 
 /** What a new receiver reports of these chunks. */
-export function receive(chunks: readonly Buffer[], options: Partial<ReceiverOptions> = {}): ReceivedEvent[] {
+export function receive(chunks: readonly Buffer[], options: RecordedOptions = {}): ReceivedEvent[] {
   const { receiver, recorder } = recordedReceiver(options);
   for (const chunk of chunks) receiver.push(chunk);
   return recorder.events;
