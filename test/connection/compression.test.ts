@@ -35,7 +35,7 @@ interface CompressedPeer {
   readonly peer: Peer;
   readonly deflater: StreamingDeflater;
   /** The first `count` messages and control frames; the payload inflated, with a character for each byte. */
-  messages(count: number): Promise<[opcode: number, payload: string, isCompressed: boolean][]>;
+  readonly messages: (count: number) => Promise<[opcode: number, payload: string, isCompressed: boolean][]>;
 }
 
 interface CompressedOptions extends EngineOptions {
@@ -353,26 +353,56 @@ describe('what is received', () => {
   });
 
   const wrong: [name: string, frames: Frame[], closeCode: number, code: string][] = [
-    ['compressed bytes that are corrupt', [text(Buffer.alloc(40, 0xff), compressed)], 1007, 'WATERSHED_INVALID_COMPRESSION'],
+    [
+      'compressed bytes that are corrupt',
+      [text(Buffer.alloc(40, 0xff), compressed)],
+      1007,
+      'WATERSHED_INVALID_COMPRESSION',
+    ],
     [
       'many compressed bytes that are corrupt at their end',
       [binary(Buffer.concat([deflated(RANDOM), Buffer.alloc(9_000, 0xff)]), compressed)],
       1007,
       'WATERSHED_INVALID_COMPRESSION',
     ],
-    ['a compressed message that was cut off', [text(deflated(SMALL).subarray(0, 50), compressed)], 1007, 'WATERSHED_INVALID_COMPRESSION'],
-    ['text that is not UTF-8 when it is inflated', [text(deflated(Buffer.from([0xc3, 0x28])), compressed)], 1007, 'WATERSHED_INVALID_UTF8'],
+    [
+      'a compressed message that was cut off',
+      [text(deflated(SMALL).subarray(0, 50), compressed)],
+      1007,
+      'WATERSHED_INVALID_COMPRESSION',
+    ],
+    [
+      'text that is not UTF-8 when it is inflated',
+      [text(deflated(Buffer.from([0xc3, 0x28])), compressed)],
+      1007,
+      'WATERSHED_INVALID_UTF8',
+    ],
     [
       'long text that is not UTF-8 when it is inflated',
       [text(deflated(Buffer.concat([Buffer.from(LARGE), Buffer.from([0xf0, 0x9f])])), compressed)],
       1007,
       'WATERSHED_INVALID_UTF8',
     ],
-    ['RSV1 on a continuation', [text('a', { fin: false }), continuation('b', compressed)], 1002, 'WATERSHED_RESERVED_BITS'],
+    [
+      'RSV1 on a continuation',
+      [text('a', { fin: false }), continuation('b', compressed)],
+      1002,
+      'WATERSHED_RESERVED_BITS',
+    ],
     ['RSV1 on a PING', [ping('a', compressed)], 1002, 'WATERSHED_RESERVED_BITS'],
     ['RSV2 beside RSV1', [text(deflated('a'), { rsv: 6 })], 1002, 'WATERSHED_RESERVED_BITS'],
-    ['a few bytes that inflate to more than maxPayload', [text(deflated(words(600_000)), compressed)], 1009, 'WATERSHED_MESSAGE_TOO_BIG'],
-    ['a small message that inflates to more than maxPayload', [binary(deflated(Buffer.alloc(600_000)), compressed)], 1009, 'WATERSHED_MESSAGE_TOO_BIG'],
+    [
+      'many bytes that inflate to more than maxPayload',
+      [text(deflated(words(600_000)), compressed)],
+      1009,
+      'WATERSHED_MESSAGE_TOO_BIG',
+    ],
+    [
+      'a few bytes that inflate to more than maxPayload',
+      [binary(deflated(Buffer.alloc(600_000)), compressed)],
+      1009,
+      'WATERSHED_MESSAGE_TOO_BIG',
+    ],
   ];
   it.each(wrong)('fails the connection: %s', async (_, frames, closeCode, code) => {
     for (const isServer of [true, false]) {
@@ -429,8 +459,8 @@ describe('any messages', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)),
     fc.string({ unit: 'grapheme', maxLength: 300 }).map((string) => Buffer.from(string)),
-    fc.tuple(fc.integer({ min: 0, max: 40_000 }), fc.nat(1_000)).map(([length, seed]) => Buffer.from(words(length, seed))),
-    fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.nat(10_000)).map(([length, start]) => RANDOM.subarray(start, start + length)),
+    fc.tuple(fc.nat(40_000), fc.nat(1_000)).map(([length, seed]) => Buffer.from(words(length, seed))),
+    fc.tuple(fc.nat(20_000), fc.nat(10_000)).map(([length, start]) => RANDOM.subarray(start, start + length)),
   );
   const messages = fc.array(fc.record({ data: bytes, isCompressed: fc.boolean() }), { minLength: 1, maxLength: 8 });
   const setting = fc.record({
