@@ -1,0 +1,97 @@
+/**
+ * Messages that inflate without end: they are cut off at `maxPayload`, within memory in proportion to it, and the other
+ * connections of the process go on.
+ */
+import { constants, deflateRawSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { Watershed, WebSocket } from '../../src/index.js';
+import { dialPeer, listen, next, type Peer, requestText } from '../classic/ends.js';
+import { binary, type Frame, fragments, text } from '../conformance/frames.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
+
+/** So many MiB of zeros, compressed as far as DEFLATE goes, 1,030 to 1: after a full flush the block can be repeated. */
+function zeros(mebibytes: number): Buffer {
+  const block = deflateRawSync(Buffer.alloc(MiB), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
+  return Buffer.concat(Array.from({ length: mebibytes }, () => block)).subarray(0, -4);
+}
+
+const bombs: [name: string, maxPayload: number, frames: Frame[]][] = [
+  ['a message of 1 MiB that inflates to 1 GiB', 16 * MiB, [binary(zeros(1_024), { rsv: 4 })]],
+  ['one of 1 MiB in fragments that inflates to 1 GiB', 16 * MiB, compressedFragments(zeros(1_024))],
+  ['a text of 4 KiB that inflates to 4 MiB', 64 * KiB, [text(zeros(4), { rsv: 4 })]],
+  ['the smallest that is one', 1_000, [text(zeros(1).subarray(0, 999), { rsv: 4 })]],
+];
+
+function compressedFragments(payload: Buffer): Frame[] {
+  return fragments(binary(payload), 10_000).map((frame, index) => ({ ...frame, rsv: index === 0 ? 4 : 0 }));
+}
+
+/** How much memory the process had at most, in bytes, beyond what it has now, until `stop` is called. */
+function watchMemory(): () => { buffers: number; resident: number } {
+  const before = process.memoryUsage();
+  let buffers = 0;
+  let resident = 0;
+  const look = (): void => {
+    const now = process.memoryUsage();
+    buffers = Math.max(buffers, now.arrayBuffers - before.arrayBuffers);
+    resident = Math.max(resident, now.rss - before.rss);
+  };
+  const timer = setInterval(look, 1);
+  return () => {
+    look();
+    clearInterval(timer);
+    return { buffers, resident };
+  };
+}
+
+/** A server of both faces, whose peers all have been answered. */
+async function serve(maxPayload: number): Promise<{ bomber: Peer; bystander: Peer; error: Promise<unknown> }> {
+  let error: Promise<unknown> = Promise.resolve();
+  const port = await listen((req, socket, head) => {
+    const options = { maxPayload, perMessageDeflate: true };
+    if (req.headers['origin'] === undefined) {
+      error = next(Watershed.accept(req, socket, head, options), 'error').then(([reason]) => reason);
+    } else {
+      const echo = WebSocket.accept(req, socket, head, options);
+      echo.onmessage = ({ data }): void => { echo.send(data as string); };
+    }
+  });
+  const bystander = await dialPeer(port, OFFER.replace('\r\n\r\n', '\r\norigin: http://example.com\r\n\r\n'));
+  const bomber = await dialPeer(port, OFFER);
+  return { bomber, bystander, error };
+}
+
+describe('a decompression bomb', () => {
+  it.each(bombs)('is cut off within the memory of maxPayload: %s', async (_, maxPayload, frames) => {
+    const { bomber, bystander, error } = await serve(maxPayload);
+    const stop = watchMemory();
+    bomber.send(...frames);
+    bystander.send(text('still there?'));
+    expect((await bystander.frame()).payload.toString()).toBe('still there?');
+    expect(await error).toMatchObject({ code: 'WATERSHED_MESSAGE_TOO_BIG', closeCode: 1009 });
+    const { buffers, resident } = stop();
+    expect(await bomber.rest()).toEqual([{ opcode: 8, payload: Buffer.from([0x03, 0xf1]) }]);
+    bystander.send(text('and now?'));
+    expect((await bystander.frame()).payload.toString()).toBe('and now?');
+    // What was sent (here, on the way and there), what was inflated of it, and what zlib and the process need.
+    const sent = frames.reduce((length, { payload }) => length + payload.length, 0);
+    expect(buffers).toBeLessThan(2 * maxPayload + 6 * sent + 4 * MiB);
+    expect(resident).toBeLessThan(2 * maxPayload + 6 * sent + 48 * MiB);
+  });
+
+  it('sent by many connections at once costs each no more than maxPayload', async () => {
+    const maxPayload = 256 * KiB;
+    const ends = await Promise.all(Array.from({ length: 20 }, () => serve(maxPayload)));
+    const stop = watchMemory();
+    const bomb = binary(zeros(32), { rsv: 4 });
+    for (const { bomber } of ends) bomber.send(bomb);
+    for (const { error } of ends) expect(await error).toMatchObject({ closeCode: 1009 });
+    const { buffers, resident } = stop();
+    const bound = ends.length * (2 * maxPayload + 6 * bomb.payload.length);
+    expect(buffers).toBeLessThan(bound + 4 * MiB);
+    expect(resident).toBeLessThan(bound + 48 * MiB);
+  });
+});
