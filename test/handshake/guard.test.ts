@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { guard, unguard } from '../../src/handshake/guard.js';
+import { checkSocket, guard, unguard } from '../../src/handshake/guard.js';
 import { closeOf, UpgradeServer } from './upgrade.js';
 
 let server: UpgradeServer;
@@ -31,5 +33,23 @@ describe('guard', () => {
     expect(socket.listeners('error')).toEqual(before);
     unguard(socket);
     expect(socket.listeners('error')).toEqual(before);
+  });
+});
+
+describe('checkSocket', () => {
+  it('throws for a socket that is destroyed, and for one whose peer has ended and that has been read', async () => {
+    const { socket, client } = await server.upgrade();
+    expect(() => { checkSocket(socket); }).not.toThrow();
+    client.end();
+    const ended = once(socket, 'end');
+    socket.resume();
+    await ended;
+    expect(() => { checkSocket(socket); }).toThrow('The socket has ended');
+    socket.destroy();
+    expect(() => { checkSocket(socket); }).toThrow('The socket has ended');
+
+    const { socket: other } = await server.upgrade();
+    other.destroy();
+    expect(() => { checkSocket(other); }).toThrow('The socket has ended');
   });
 });
