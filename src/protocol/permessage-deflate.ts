@@ -10,6 +10,7 @@ import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
 import { EMPTY } from './frame.js';
+import { takeTurn } from './pool-turns.js';
 
 /** What was agreed for the messages of one direction (RFC 7692 section 7.1). */
 export interface DeflateDirection {
@@ -39,6 +40,9 @@ export const SYNC_DEFLATE = 8 * 1024;
 /** Messages are inflated at once if they are up to this long before, and 64 KiB after. */
 const SYNC_INFLATE = 8 * 1024;
 const SYNC_INFLATED = 64 * 1024;
+
+/** What a thread inflates before it comes back for more room, which takes some 50 µs each time. */
+const POOL_CHUNK = 64 * 1024;
 
 /** So much of the history is used for sending. More costs more time than it saves bytes. */
 const OUTGOING_HISTORY = 4 * 1024;
@@ -83,12 +87,12 @@ export class Deflater {
 
   /** Compresses a message in the thread pool. The bytes must not change meanwhile. */
   deflate(data: Uint8Array, callback: DeflateCallback): void {
-    deflateRaw(data, this.#withHistory(), (error, deflated) => {
-      if (error !== null) {
-        callback(error, EMPTY);
-        return;
-      }
-      callback(undefined, withoutTail(deflated));
+    takeTurn((done) => {
+      deflateRaw(data, this.#withHistory(), (error, deflated) => {
+        done();
+        if (error === null) callback(undefined, withoutTail(deflated));
+        else callback(error, EMPTY);
+      });
     });
   }
 
@@ -141,14 +145,14 @@ export class Inflater {
       } catch (thrown) {
         const error = thrown as NodeJS.ErrnoException;
         const isLong = error.code === 'ERR_BUFFER_TOO_LARGE' && room > SYNC_INFLATED;
-        if (isLong) inflateRaw(input, { ...options, maxOutputLength: room }, settle);
+        if (isLong) inflateInPool(input, { ...options, maxOutputLength: room }, settle);
         else settle(error, EMPTY);
         return;
       }
       settle(null, result);
       return;
     }
-    inflateRaw(input, { ...options, maxOutputLength: Math.max(1, room) }, settle);
+    inflateInPool(input, { ...options, maxOutputLength: Math.max(1, room) }, settle);
   }
 
   /** Takes what was inflated: the whole message, or what came before a final block. */
@@ -177,6 +181,19 @@ export class Inflater {
   #toProtocolError({ code, message }: NodeJS.ErrnoException): ProtocolError {
     return code === 'ERR_BUFFER_TOO_LARGE' ? tooBig(this.#maxPayload) : corrupt(message);
   }
+}
+
+function inflateInPool(
+  input: Buffer,
+  options: ZlibOptions,
+  settle: (error: NodeJS.ErrnoException | null, result: Buffer) => void,
+): void {
+  takeTurn((done) => {
+    inflateRaw(input, { ...options, chunkSize: POOL_CHUNK }, (error, result) => {
+      done();
+      settle(error, result);
+    });
+  });
 }
 
 /** What zlib gives with `info`: the bytes, and how far it read. */
