@@ -3,6 +3,7 @@
  * the testee fail the connection. The ids are those of the Autobahn test suite.
  */
 
+import type { DeflateCase } from './deflate.js';
 import { close, type Frame } from './frames.js';
 import type { RawPeer } from './raw-peer.js';
 
@@ -24,6 +25,8 @@ export interface ConformanceCase {
   readonly answers: readonly Frame[];
   /** Who starts the closing handshake, and the code that the testee's CLOSE must have. */
   readonly closing: Closing;
+  /** What the raw peer says of permessage-deflate in the opening handshake; without it, nothing. */
+  readonly deflate?: DeflateCase;
 }
 
 export type Send = (peer: RawPeer) => Promise<void> | void;

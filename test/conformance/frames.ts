@@ -57,8 +57,9 @@ export function fragments(message: Frame, size: number): Frame[] {
   }
   const frames: Frame[] = [];
   for (let offset = 0; offset <= payload.length; offset += size) {
-    const opcode = offset === 0 ? message.opcode : opcodes.continuation;
-    frames.push(frame(opcode, payload.subarray(offset, offset + size), { fin: offset + size > payload.length }));
+    // What the first frame says of the message, the others do not say again: its opcode, and its reserved bits.
+    const { opcode, rsv } = offset === 0 ? message : { opcode: opcodes.continuation, rsv: 0 };
+    frames.push(frame(opcode, payload.subarray(offset, offset + size), { fin: offset + size > payload.length, rsv }));
   }
   return frames;
 }

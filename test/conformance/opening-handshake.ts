@@ -1,39 +1,53 @@
 /**
  * The opening handshake of the raw peer, written by hand for both roles (RFC 6455 sections 4.1 and 4.2), without any
- * extension or subprotocol. What is wrong in the testee's half of it is thrown.
+ * subprotocol, and with permessage-deflate in the cases that are about it. What is wrong in the testee's half of it is
+ * thrown.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { answerTo, checkAnswer, type DeflateCase } from './deflate.js';
 import { RawPeer } from './raw-peer.js';
 
 const host = '127.0.0.1';
 
-/** Connects to a testee's server. */
-export async function connectRawPeer(port: number, patience: number): Promise<RawPeer> {
+/** Connects to a testee's server. It has to accept what a case offers. */
+export async function connectRawPeer(port: number, patience: number, deflate?: DeflateCase): Promise<RawPeer> {
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
   try {
     const key = randomBytes(16).toString('base64');
     socket.write(
       `GET /echo HTTP/1.1\r\nHost: ${host}:${String(port)}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n` +
+        `${extensionsLine(deflate?.offer)}\r\n`,
     );
     const { startLine, fields } = await readHead(socket, AbortSignal.timeout(patience));
     check(startLine.startsWith('HTTP/1.1 101 '), `the status line is ${startLine}`);
     checkUpgrade(fields);
     check(fields.get('sec-websocket-accept') === acceptValue(key), 'Sec-WebSocket-Accept does not fit the key');
-    check(!fields.has('sec-websocket-extensions'), 'an extension was accepted that nobody had offered');
     check(!fields.has('sec-websocket-protocol'), 'a subprotocol was chosen that nobody had asked for');
-    return new RawPeer(socket, 'server', patience);
+    const extensions = fields.get('sec-websocket-extensions');
+    if (deflate === undefined) {
+      check(extensions === undefined, 'an extension was accepted that nobody had offered');
+      return new RawPeer(socket, 'server', patience);
+    }
+    return new RawPeer(socket, 'server', patience, checkAnswer(extensions, deflate));
   } catch (error) {
     socket.destroy();
     throw error;
   }
 }
 
-/** Listens, lets a testee's client connect to the port, and takes that one connection. */
-export async function acceptRawPeer(connectTestee: (port: number) => void, patience: number): Promise<RawPeer> {
+/**
+ * Listens, lets a testee's client connect to the port, and takes that one connection. In a case of permessage-deflate
+ * the client has to offer it.
+ */
+export async function acceptRawPeer(
+  connectTestee: (port: number) => void,
+  patience: number,
+  deflate?: DeflateCase,
+): Promise<RawPeer> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, host);
   await once(server, 'listening');
   const signal = AbortSignal.timeout(patience);
@@ -48,11 +62,12 @@ export async function acceptRawPeer(connectTestee: (port: number) => void, patie
     check(fields.get('sec-websocket-version') === '13', 'Sec-WebSocket-Version is not 13');
     const key = fields.get('sec-websocket-key') ?? '';
     check(/^[A-Za-z0-9+/]{22}==$/.test(key), `Sec-WebSocket-Key is not 16 octets in base64: ${key}`);
+    const answer = deflate === undefined ? undefined : answerTo(fields.get('sec-websocket-extensions'), deflate);
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n\r\n`,
+        `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${extensionsLine(answer?.header)}\r\n`,
     );
-    return new RawPeer(socket, 'client', patience);
+    return new RawPeer(socket, 'client', patience, answer?.agreed);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -82,6 +97,10 @@ async function readHead(socket: Socket, signal: AbortSignal): Promise<Head> {
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   });
   return { startLine, fields: new Map(fields) };
+}
+
+function extensionsLine(extensions: string | undefined): string {
+  return extensions === undefined ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`;
 }
 
 function checkUpgrade(fields: Head['fields']): void {

@@ -7,6 +7,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { setImmediate as yieldToEventLoop, setTimeout as sleep } from 'node:timers/promises';
+import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
+import type { AgreedDeflate } from './deflate.js';
 import { close, encodeFrame, FrameReader, frame, opcodes, type Frame, type ReceivedFrame } from './frames.js';
 
 export type End = 'server' | 'client';
@@ -28,12 +30,18 @@ export class RawPeer {
   readonly closes: ReceivedClose[] = [];
   /** What the testee did that no endpoint may do, whatever the case. */
   readonly violations: string[] = [];
+  /** How many of the testee's messages were compressed. */
+  compressedAnswers = 0;
   /** Who ended its direction of the TCP connection first. */
   firstToEnd: 'testee' | 'peer' | undefined;
 
   readonly #socket: Socket;
   readonly #patience: number;
   readonly #reader = new FrameReader();
+  readonly #deflater: StreamingDeflater | undefined;
+  readonly #inflater: StreamingInflater | undefined;
+  /** The messages are inflated one after another. */
+  #inflated: Promise<void> = Promise.resolve();
   #message: Frame[] = [];
   #closeSent = false;
   #testeeEnded = false;
@@ -42,11 +50,15 @@ export class RawPeer {
   /**
    * @param socket a socket with `allowHalfOpen`, on which the opening handshake has just been done
    * @param patience milliseconds without anything from the testee after which waiting for it is given up
+   * @param deflate what was agreed on for compression, if it was
    */
-  constructor(socket: Socket, testeeEnd: End, patience: number) {
+  constructor(socket: Socket, testeeEnd: End, patience: number, deflate?: AgreedDeflate) {
     this.testeeEnd = testeeEnd;
     this.#socket = socket;
     this.#patience = patience;
+    // Quickly rather than well: it is the testee that is to be examined.
+    this.#deflater = deflate && new StreamingDeflater({ ...deflate.toTestee, level: 1 });
+    this.#inflater = deflate && new StreamingInflater(deflate.fromTestee);
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
     });
@@ -98,6 +110,14 @@ export class RawPeer {
     return encodeFrame(outgoing, this.testeeEnd === 'server');
   }
 
+  /** The message compressed (RFC 7692 section 7.2.1), by what was agreed on: the next that is sent, and no other. */
+  async compress({ opcode, payload }: Frame): Promise<Frame> {
+    if (this.#deflater === undefined) {
+      throw new Error('compression was not agreed on');
+    }
+    return frame(opcode, await this.#deflater.deflate(payload), { rsv: 4 });
+  }
+
   write(bytes: Buffer): void {
     this.#socket.write(bytes);
   }
@@ -141,6 +161,8 @@ export class RawPeer {
 
   destroy(): void {
     this.#socket.destroy();
+    this.#deflater?.close();
+    this.#inflater?.close();
   }
 
   get #isClosing(): boolean {
@@ -187,9 +209,11 @@ export class RawPeer {
   }
 
   #checkFrame({ opcode, fin, rsv, isMasked, isLengthMinimal, payload }: ReceivedFrame): void {
+    // RSV1 on the first frame of a message says that it is compressed (RFC 7692 section 6).
+    const mayBeCompressed = this.#inflater !== undefined && (opcode === opcodes.text || opcode === opcodes.binary);
     const rules: [kept: boolean, violation: string][] = [
       [isMasked === (this.testeeEnd === 'client'), isMasked ? 'a server masked a frame' : 'a client masked no frame'],
-      [rsv === 0, `a frame had RSV=${String(rsv)}`],
+      [rsv === 0 || (rsv === 4 && mayBeCompressed), `a frame had RSV=${String(rsv)}`],
       [isLengthMinimal, 'a payload length was not in its shortest form'],
       [Object.values<number>(opcodes).includes(opcode), `a frame had the opcode ${String(opcode)}`],
       [opcode < opcodes.close || (fin && payload.length <= 125), 'a control frame was fragmented or too long'],
@@ -219,8 +243,32 @@ export class RawPeer {
     const [first = fragment] = this.#message;
     const payload = Buffer.concat(this.#message.map((part) => part.payload));
     this.#message = [];
-    this.answers.push(frame(first.opcode, payload));
-    if (first.opcode === opcodes.text && !isUtf8(payload)) {
+    if (first.rsv === 0 || this.#inflater === undefined) {
+      this.#takeMessage(first.opcode, payload);
+    } else {
+      this.#inflate(this.#inflater, first.opcode, payload);
+    }
+  }
+
+  /** It takes a while: a case that compresses awaits each answer before anything else. */
+  #inflate(inflater: StreamingInflater, opcode: number, payload: Buffer): void {
+    this.compressedAnswers += 1;
+    this.#inflated = this.#inflated
+      .then(async () => {
+        this.#takeMessage(opcode, await inflater.inflate(payload));
+      })
+      .catch((error: unknown) => {
+        this.violations.push(`a message cannot be inflated: ${String(error)}`);
+        // It is over: nothing that comes after can be inflated.
+        this.#socket.destroy();
+        this.#testeeHasEnded();
+      })
+      .finally(() => this.#wake?.());
+  }
+
+  #takeMessage(opcode: number, payload: Buffer): void {
+    this.answers.push(frame(opcode, payload));
+    if (opcode === opcodes.text && !isUtf8(payload)) {
       this.violations.push('a text message was not UTF-8');
     }
   }

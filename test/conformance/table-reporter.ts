@@ -1,6 +1,6 @@
 /**
- * Prints what `npm run conformance` is run for: how many cases of each section were passed at each end, and what was
- * wrong in the others. The suites' names are the sections and the ends.
+ * Prints what `npm run conformance` is run for: how many cases of each section were passed at each end, how long that
+ * took, and what was wrong in the others. The suites' names are the sections and the ends.
  */
 
 import { stripVTControlCharacters } from 'node:util';
@@ -9,6 +9,12 @@ import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/nod
 const ends = ['server end', 'client end'];
 
 export default class TableReporter implements Reporter {
+  #start = 0;
+
+  onTestRunStart(): void {
+    this.#start = performance.now();
+  }
+
   onTestRunEnd(testModules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     const tests = testModules.flatMap((testModule) => [...testModule.children.allTests()]);
     const cases = tests.filter((test) => ends.includes(endOf(test)));
@@ -18,6 +24,7 @@ export default class TableReporter implements Reporter {
       row('section', 'cases', ...ends),
       ...sections.map((section) => rowOf(section, casesOf(section))),
       rowOf('total', cases),
+      `in ${((performance.now() - this.#start) / 1000).toFixed(0)} s`,
       '',
       ...tests.filter((test) => !isPassed(test)).map(describeFailure),
       ...testModules.flatMap((testModule) => testModule.errors()).map(describeError),

@@ -27,7 +27,7 @@ export function testSection({ number, title, count, cases }: Section): void {
 
       for (const conformanceCase of cases) {
         it(`${conformanceCase.id} ${conformanceCase.title}`, { timeout }, async () => {
-          const peer = await connectRawPeer(server.port, patience);
+          const peer = await connectRawPeer(server.port, patience, conformanceCase.deflate);
           expect(await runCase(conformanceCase, peer)).toEqual([]);
         });
       }
@@ -36,9 +36,13 @@ export function testSection({ number, title, count, cases }: Section): void {
     describe('client end', () => {
       for (const conformanceCase of cases) {
         it(`${conformanceCase.id} ${conformanceCase.title}`, { timeout }, async () => {
-          const peer = await acceptRawPeer((port) => {
-            watershedTestee.connect(port);
-          }, patience);
+          const peer = await acceptRawPeer(
+            (port) => {
+              watershedTestee.connect(port);
+            },
+            patience,
+            conformanceCase.deflate,
+          );
           expect(await runCase(conformanceCase, peer)).toEqual([]);
         });
       }

@@ -21,9 +21,12 @@ export interface EchoServer {
   close(): Promise<void>;
 }
 
+/** Every message is compressed, if that is agreed on. */
+const options = { perMessageDeflate: { threshold: 0 } };
+
 export const watershedTestee: Testee = {
   async listen() {
-    const watershed = new Watershed();
+    const watershed = new Watershed(options);
     const server = createServer();
     server.on('upgrade', (req, socket, head) => {
       echo(watershed.accept(req, socket, head));
@@ -41,9 +44,9 @@ export const watershedTestee: Testee = {
 
   connect(port) {
     const key = Watershed.generateKey();
-    const req = request({ host: '127.0.0.1', port, headers: Watershed.requestHeaders(key) });
+    const req = request({ host: '127.0.0.1', port, headers: Watershed.requestHeaders(key, options) });
     req.on('upgrade', (res, socket, head) => {
-      echo(Watershed.connect(res, socket, head, key));
+      echo(Watershed.connect(res, socket, head, key, options));
     });
     req.end();
   },

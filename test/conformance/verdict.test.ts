@@ -11,6 +11,8 @@ import { opcodesSection } from './cases/4-opcodes.js';
 import { fragmentation } from './cases/5-fragmentation.js';
 import { utf8 } from './cases/6-utf8.js';
 import { closing } from './cases/7-closing.js';
+import { compressedPayloads } from './cases/12-compressed-payloads.js';
+import { compressionParameters } from './cases/13-compression-parameters.js';
 import { faultyTestee, type Fault } from './faulty-testee.js';
 import { acceptRawPeer, connectRawPeer } from './opening-handshake.js';
 import type { End } from './raw-peer.js';
@@ -43,19 +45,23 @@ async function judge(
 ): Promise<Record<string, string[]>> {
   const server = await testee.listen();
   const failed: Record<string, string[]> = {};
-  for (const conformanceCase of cases) {
-    const peer =
-      end === 'server'
-        ? await connectRawPeer(server.port, patience)
-        : await acceptRawPeer((port) => {
-            testee.connect(port);
-          }, patience);
-    const problems = await runCase(conformanceCase, peer);
-    if (problems.length > 0) {
-      failed[conformanceCase.id] = problems;
+  try {
+    for (const conformanceCase of cases) {
+      const { deflate } = conformanceCase;
+      const connect = (port: number): void => {
+        testee.connect(port);
+      };
+      const peer = await (end === 'server'
+        ? connectRawPeer(server.port, patience, deflate)
+        : acceptRawPeer(connect, patience, deflate));
+      const problems = await runCase(conformanceCase, peer);
+      if (problems.length > 0) {
+        failed[conformanceCase.id] = problems;
+      }
     }
+  } finally {
+    await server.close();
   }
-  await server.close();
   return failed;
 }
 
@@ -66,11 +72,27 @@ describe.concurrent('an independent implementation', () => {
     async (end) => {
       const failFast = allCases.filter(({ id }) => id.startsWith('6.4.'));
       const rest = allCases.filter((conformanceCase) => !failFast.includes(conformanceCase));
-      expect(await judge(wsTestee, end, rest, patience)).toEqual({});
-      const failed = await judge(wsTestee, end, failFast, shortPatience);
+      expect(await judge(wsTestee(false), end, rest, patience)).toEqual({});
+      const failed = await judge(wsTestee(false), end, failFast, shortPatience);
       expect(Object.keys(failed)).toEqual(['6.4.1', '6.4.2', '6.4.3', '6.4.4']);
     },
   );
+});
+
+describe('an independent implementation that compresses', () => {
+  // Of each group the messages of 1 KiB, and those of 8 KiB in fragments.
+  const cases = [compressedPayloads, compressionParameters]
+    .flatMap((section) => section.cases)
+    .filter(({ id }) => /\.(4|11)$/.test(id));
+
+  it.each(['server', 'client'] as const)('ws passes (%s end)', { timeout: 60_000 }, async (end) => {
+    expect(await judge(wsTestee({ threshold: 0 }), end, cases, patience)).toEqual({});
+  });
+
+  it('an endpoint that declines compression fails', async () => {
+    const declined = judge(wsTestee(false), 'server', cases.slice(0, 1), shortPatience);
+    await expect(declined).rejects.toThrow('permessage-deflate was not accepted');
+  });
 });
 
 describe.concurrent('a wrong endpoint', () => {

@@ -2,29 +2,30 @@
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type PerMessageDeflateOptions, WebSocket, WebSocketServer } from 'ws';
 import type { Testee } from './testee.js';
 
-const limits = { perMessageDeflate: false, maxFragments: 131_072, maxBufferedChunks: 1_048_576 };
+export function wsTestee(perMessageDeflate: PerMessageDeflateOptions | false): Testee {
+  const options = { perMessageDeflate, maxFragments: 131_072, maxBufferedChunks: 1_048_576 };
+  return {
+    async listen() {
+      const server = new WebSocketServer({ ...options, host: '127.0.0.1', port: 0 });
+      server.on('connection', echo);
+      await once(server, 'listening');
+      return {
+        port: (server.address() as AddressInfo).port,
+        async close() {
+          server.close();
+          await once(server, 'close');
+        },
+      };
+    },
 
-export const wsTestee: Testee = {
-  async listen() {
-    const server = new WebSocketServer({ ...limits, host: '127.0.0.1', port: 0 });
-    server.on('connection', echo);
-    await once(server, 'listening');
-    return {
-      port: (server.address() as AddressInfo).port,
-      async close() {
-        server.close();
-        await once(server, 'close');
-      },
-    };
-  },
-
-  connect(port) {
-    echo(new WebSocket(`ws://127.0.0.1:${String(port)}`, limits));
-  },
-};
+    connect(port) {
+      echo(new WebSocket(`ws://127.0.0.1:${String(port)}`, options));
+    },
+  };
+}
 
 function echo(webSocket: WebSocket): void {
   webSocket.on('message', (data, isBinary) => {

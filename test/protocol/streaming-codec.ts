@@ -12,6 +12,9 @@ export interface StreamingOptions extends ZlibOptions {
 /** What the sender leaves out, and the receiver puts back. */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
+/** Bytes that come out at a time: each takes a turn in the thread pool. */
+const CHUNK_SIZE = 128 * 1024;
+
 class StreamingCodec {
   readonly #stream: DeflateRaw | InflateRaw;
   readonly #noContextTakeover: boolean;
@@ -50,7 +53,7 @@ class StreamingCodec {
 
 export class StreamingDeflater extends StreamingCodec {
   constructor(options: StreamingOptions) {
-    super(createDeflateRaw(options), options);
+    super(createDeflateRaw({ chunkSize: CHUNK_SIZE, ...options }), options);
   }
 
   async deflate(message: Uint8Array): Promise<Buffer> {
@@ -63,7 +66,7 @@ export class StreamingDeflater extends StreamingCodec {
 
 export class StreamingInflater extends StreamingCodec {
   constructor(options: StreamingOptions) {
-    super(createInflateRaw(options), options);
+    super(createInflateRaw({ chunkSize: CHUNK_SIZE, ...options }), options);
   }
 
   inflate(payload: Uint8Array): Promise<Buffer> {
