@@ -11,8 +11,8 @@ import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PauseReason } from '../../src/connection/connection.js';
 import type { DeflateDirection } from '../../src/protocol/permessage-deflate.js';
 import { binary, close, continuation, type Frame, opcodes, ping, text } from '../conformance/frames.js';
+import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
 import { destroyAll, type Engine, engine, type EngineOptions, Peer, type Recorder, tcpPair, turn } from './ends.js';
-import { StreamingDeflater, StreamingInflater } from './streaming-codec.js';
 
 afterEach(destroyAll);
 
@@ -53,11 +53,16 @@ async function ends({ outgoing = TAKEOVER, incoming = TAKEOVER, ...options }: Co
   made.connection.open(ours, Buffer.alloc(0), { subprotocol: undefined, extensions: 'permessage-deflate', deflate });
   const peer = new Peer(theirs, options.isServer ?? true);
   const inflater = new StreamingInflater(outgoing);
+  const deflater = new StreamingDeflater(incoming);
+  onTestFinished(() => {
+    inflater.close();
+    deflater.close();
+  });
   const inflated: [number, string, boolean][] = [];
   return {
     ...made,
     peer,
-    deflater: new StreamingDeflater(incoming),
+    deflater,
     async messages(count) {
       await peer.receives(count);
       for (const { opcode, payload, rsv } of peer.frames.slice(inflated.length)) {

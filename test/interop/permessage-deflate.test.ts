@@ -43,11 +43,13 @@ interface End {
 
 describe.each([false, true])('with server_no_context_takeover: %s', (serverNoContextTakeover) => {
   describe.each([false, true])('and client_no_context_takeover: %s', (clientNoContextTakeover) => {
+    const contextTakeover = { serverNoContextTakeover, clientNoContextTakeover };
+
     describe.each([8, 9, 12, 15])('and server_max_window_bits: %i', (serverMaxWindowBits) => {
       const title = 'and client_max_window_bits: %i, messages pass both ways';
       it.each([8, 9, 12, 15])(`${title}, our server and ws`, async (clientMaxWindowBits) => {
         const threshold = clientMaxWindowBits === 12 ? 0 : 1_024;
-        const parameters = { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits };
+        const parameters = { ...contextTakeover, serverMaxWindowBits, clientMaxWindowBits };
         const { url, accepted } = await ourServer({ ...parameters, threshold }, clientMaxWindowBits === 9);
         const peer = await wsClient(url, { ...parameters, threshold: 1_024 - threshold });
         const ours = await accepted;
@@ -64,7 +66,7 @@ describe.each([false, true])('with server_no_context_takeover: %s', (serverNoCon
 
       it.each([8, 9, 12, 15])(`${title}, our client and ws`, async (clientMaxWindowBits) => {
         const threshold = serverMaxWindowBits === 12 ? 0 : 1_024;
-        const parameters = { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits };
+        const parameters = { ...contextTakeover, serverMaxWindowBits, clientMaxWindowBits };
         const { url, accepted } = await wsServer({ ...parameters, threshold: 1_024 - threshold });
         const ours = await ourClient(url, { ...parameters, threshold }, clientMaxWindowBits === 9);
         const peer = await accepted;
@@ -84,7 +86,7 @@ describe.each([false, true])('with server_no_context_takeover: %s', (serverNoCon
 });
 
 describe('our defaults', () => {
-  it.each([false, true])('take the offer of ws when the server is to compress; standard face: %s', async (isStandard) => {
+  it.each([false, true])('take the offer of ws on a server that compresses; standard face: %s', async (isStandard) => {
     const { url, accepted } = await ourServer(true, isStandard);
     const peer = await wsClient(url, true);
     const ours = await accepted;
