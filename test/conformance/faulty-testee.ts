@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { binary, close, encodeFrame, FrameReader, opcodes, ping, pong, text, type Frame } from './frames.js';
+import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
+import { binary, close, encodeFrame, FrameReader, frame, opcodes, ping, pong, text, type Frame } from './frames.js';
 import type { End } from './raw-peer.js';
 import type { Testee } from './testee.js';
 
@@ -16,6 +17,7 @@ export type Fault =
   | 'answers only the last PING of a read'
   | 'answers PING after CLOSE'
   | 'closes by itself after an echo'
+  | 'compresses with a context and a window that were not agreed on'
   | 'echoes text as binary'
   | 'ends TCP in the middle of a frame'
   | 'ends TCP without a CLOSE frame'
@@ -38,7 +40,7 @@ export function faultyTestee(fault: Fault): Testee {
         const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
         socket.write(
           'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-            `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
+            `Sec-WebSocket-Accept: ${accept}\r\n${extensionsLine(req.headers['sec-websocket-extensions'])}\r\n`,
         );
         new FaultyEndpoint(socket, 'server', fault);
       });
@@ -70,12 +72,24 @@ export function faultyTestee(fault: Fault): Testee {
   };
 }
 
+/** Promises of the first offer what is asked of the server, and asks nothing of the client. */
+function extensionsLine(offers: string | undefined): string {
+  if (offers === undefined) {
+    return '';
+  }
+  const parameters = (offers.split(',')[0] ?? '').split('; ').filter((each) => !each.startsWith('client_'));
+  return `Sec-WebSocket-Extensions: ${parameters.join('; ')}\r\n`;
+}
+
 class FaultyEndpoint {
   readonly #socket: Socket;
   readonly #end: End;
   readonly #fault: Fault;
   #fragments: Frame[] = [];
   #decoder = new TextDecoder('utf-8', { fatal: true });
+  /** At its own defaults, whatever was agreed on. */
+  readonly #deflater = new StreamingDeflater({ windowBits: 15, noContextTakeover: false });
+  readonly #inflater = new StreamingInflater({ windowBits: 15, noContextTakeover: false });
   #isClosing = false;
 
   constructor(socket: Socket, end: End, fault: Fault) {
@@ -95,6 +109,10 @@ class FaultyEndpoint {
     socket.on('end', () => socket.end());
     // The raw peer gives up a faulty connection by destroying it.
     socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#deflater.close();
+      this.#inflater.close();
+    });
   }
 
   #receive(received: Frame): void {
@@ -103,6 +121,8 @@ class FaultyEndpoint {
       if (opcode === opcodes.ping && this.#fault === 'answers PING after CLOSE') {
         this.#send(pong(payload));
       }
+    } else if (rsv === 4 && this.#fault.startsWith('compresses')) {
+      void this.#echoCompressed(received);
     } else if (rsv !== 0) {
       this.#close(1002);
     } else if (opcode === opcodes.ping) {
@@ -147,6 +167,11 @@ class FaultyEndpoint {
     if (this.#fault === 'closes by itself after an echo') {
       this.#close(1000);
     }
+  }
+
+  async #echoCompressed({ opcode, payload }: Frame): Promise<void> {
+    const deflated = await this.#deflater.deflate(await this.#inflater.inflate(payload));
+    this.#send(frame(opcode, deflated, { rsv: 4 }));
   }
 
   #close(code: number): void {

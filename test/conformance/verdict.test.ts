@@ -93,6 +93,18 @@ describe('an independent implementation that compresses', () => {
     const declined = judge(wsTestee(false), 'server', cases.slice(0, 1), shortPatience);
     await expect(declined).rejects.toThrow('permessage-deflate was not accepted');
   });
+
+  it.each(['13.2.4', '13.3.10', '13.5.4'])(
+    'an endpoint that compresses with a context or a window that was not agreed on fails %s',
+    async (caseId) => {
+      const testee = faultyTestee('compresses with a context and a window that were not agreed on');
+      const all = [...compressedPayloads.cases, ...compressionParameters.cases];
+      const run = (id: string): Promise<Record<string, string[]>> =>
+        judge(testee, 'server', all.filter((each) => each.id === id), patience);
+      expect(await run('13.1.4')).toEqual({});
+      expect((await run(caseId))[caseId]?.join('; ')).toMatch(/cannot be inflated: .*invalid distance/);
+    },
+  );
 });
 
 describe.concurrent('a wrong endpoint', () => {
