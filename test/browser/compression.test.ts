@@ -82,12 +82,13 @@ interface Trace {
   readonly close: readonly [code: number, wasClean: boolean];
 }
 
-/** Runs in the page: sends messages of these lengths, text and binary, words and noise, and compares what comes back. */
+/** Runs in the page: sends messages of these lengths, text and binary, words and noise; compares what comes back. */
 function talk({ path, lengths }: { path: string; lengths: readonly number[] }): Promise<Trace> {
   const ws = new globalThis.WebSocket(`ws://${location.host}${path}`);
   ws.binaryType = 'arraybuffer';
   const sent = lengths.flatMap((length) => {
-    const words = Array.from({ length: length / 8 + 1 }, (_, index) => `word ${String(index)}`).join(' ').slice(0, length);
+    const numbered = Array.from({ length: length / 8 + 1 }, (_, index) => `word ${String(index)}`);
+    const words = numbered.join(' ').slice(0, length).padEnd(length, '.');
     const noise = new Uint8Array(length).map(() => Math.random() * 256);
     const noisy = Array.from(noise, (byte) => String.fromCharCode(32 + (byte % 90))).join('');
     return [words, new TextEncoder().encode(words), noise, noisy];

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import fc from 'fast-check';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import websocket from 'websocket';
@@ -160,6 +161,48 @@ describe('ws', () => {
     expectSame(await ours.messages.takeMany(8), [...expected, ...expected]);
     ours.close();
     await once(webSocket, 'close');
+  });
+});
+
+describe('our own two ends', () => {
+  const windowBits = fc.constantFrom(undefined, 8, 9, 11, 15);
+  const options = fc.record({
+    serverNoContextTakeover: fc.boolean(),
+    clientNoContextTakeover: fc.boolean(),
+    serverMaxWindowBits: windowBits,
+    clientMaxWindowBits: windowBits,
+    threshold: fc.constantFrom(0, 100, 1_024),
+    level: fc.integer({ min: -1, max: 9 }),
+    memLevel: fc.integer({ min: 1, max: 9 }),
+  });
+  const part = fc.tuple(fc.nat(30_000), fc.nat(30_000));
+  const message = fc.oneof(
+    part.map(([start, length]) => json.slice(start, start + length)),
+    part.map(([start, length]) => random.subarray(start, start + length)),
+    fc.string({ unit: 'grapheme' }),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  );
+
+  it('pass any messages both ways, with any parameters, whichever face is on either end', async () => {
+    await fc.assert(
+      fc.asyncProperty(options, options, fc.boolean(), fc.boolean(), fc.array(message, { maxLength: 10 }), async (
+        serverOptions, clientOptions, isServerStandard, isClientStandard, sent,
+      ) => {
+        const { url, accepted } = await ourServer(serverOptions, isServerStandard);
+        const client = await ourClient(url, clientOptions, isClientStandard);
+        const server = await accepted;
+        expect(client.extensions()).toBe(server.extensions());
+        expect(server.extensions()).toMatch(/^permessage-deflate/);
+        for (const data of sent) {
+          client.send(data);
+          server.send(data);
+        }
+        expectSame(await server.messages.takeMany(sent.length), sent);
+        expectSame(await client.messages.takeMany(sent.length), sent);
+        client.close();
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 

@@ -12,7 +12,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
 
-/** So many MiB of zeros, compressed as far as DEFLATE goes, 1,030 to 1: after a full flush the block can be repeated. */
+/** So many MiB of zeros, compressed as far as DEFLATE goes, 1,000 to 1: after a full flush a block can be repeated. */
 function zeros(mebibytes: number): Buffer {
   const block = deflateRawSync(Buffer.alloc(MiB), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
   return Buffer.concat(Array.from({ length: mebibytes }, () => block)).subarray(0, -4);
