@@ -11,17 +11,18 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket as WsWebSocket, WebSocketServer } from 'ws';
 import { Watershed } from '../dist/index.js';
 
-const [rounds = '7', library, takeover] = process.argv.slice(2);
-const json = JSON.stringify(Array.from({ length: 2_000 }, (_, id) => ({ id, name: `name ${String(id * 7919)}`, ok: true })));
+const [rounds = '7', library, setting] = process.argv.slice(2);
+const entries = Array.from({ length: 2_000 }, (_, id) => ({ id, name: `name ${String(id * 7919)}`, ok: true }));
+const json = JSON.stringify(entries);
 /** The size of a message, and how many a round has. */
 const loads = [[1_024, 3_000], [65_536, 150]];
 
 if (library === undefined) await compare();
-else serve(library, takeover === 'true');
+else serve(library, String(setting));
 
 async function compare() {
-  for (const withTakeover of [true, false]) {
-    const servers = await Promise.all(['watershed', 'ws'].map((name) => start(name, withTakeover)));
+  for (const setting of ['context takeover', 'no context takeover', 'off']) {
+    const servers = await Promise.all(['watershed', 'ws'].map((name) => start(name, setting)));
     for (const [size = 0, messages = 0] of loads) {
       for (const server of servers) await round(server, size, messages);
       /** @type {number[][]} */
@@ -30,8 +31,8 @@ async function compare() {
         for (const [which, server] of servers.entries()) times[which]?.push(await round(server, size, messages));
       }
       const [ours = 0, theirs = 0] = times.map(median);
-      const name = `${String(size)} bytes, ${withTakeover ? 'context takeover' : 'no context takeover'}`;
-      console.log(`${name.padEnd(34)} watershed ${ours.toFixed(0).padStart(5)} µs   ws ${theirs.toFixed(0).padStart(5)} µs`);
+      const name = `${String(size)} bytes, ${setting}`;
+      console.log(`${name.padEnd(34)} watershed ${ours.toFixed(0)} µs   ws ${theirs.toFixed(0)} µs`);
     }
     for (const { server, client } of servers) {
       client.terminate();
@@ -42,10 +43,10 @@ async function compare() {
 
 /**
  * @param {string} name
- * @param {boolean} withTakeover
+ * @param {string} setting
  */
-async function start(name, withTakeover) {
-  const server = fork(fileURLToPath(import.meta.url), [rounds, name, String(withTakeover)]);
+async function start(name, setting) {
+  const server = fork(fileURLToPath(import.meta.url), [rounds, name, setting]);
   const [{ port }] = await once(server, 'message');
   const client = new WsWebSocket(`ws://127.0.0.1:${String(port)}/`, { perMessageDeflate: { threshold: 0 } });
   await once(client, 'open');
@@ -78,10 +79,12 @@ function median(values) {
 
 /**
  * @param {string} name
- * @param {boolean} withTakeover
+ * @param {string} setting
  */
-function serve(name, withTakeover) {
-  const perMessageDeflate = { serverNoContextTakeover: !withTakeover, clientNoContextTakeover: !withTakeover };
+function serve(name, setting) {
+  const noContextTakeover = setting === 'no context takeover';
+  const takeover = { serverNoContextTakeover: noContextTakeover, clientNoContextTakeover: noContextTakeover };
+  const perMessageDeflate = setting === 'off' ? false : takeover;
   const server = createServer();
   if (name === 'ws') {
     new WebSocketServer({ server, perMessageDeflate }).on('connection', (webSocket) => {
