@@ -8,7 +8,6 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import type { Blob } from 'node:buffer';
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
@@ -87,8 +86,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** The faces of this connection: each is made once. */
   classicFace: object | undefined;
   standardFace: object | undefined;
-  /** How often the socket was read: what is reported within one read comes in one turn of the event loop. */
-  reads = 0;
 
   /** Handlers run in the async context in which the connection was made. */
   readonly #context = new AsyncResource('WatershedConnection');
@@ -106,6 +103,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
   #pausedBy = 0;
+  /** Whether nobody has taken this turn of the event loop yet. */
+  #isTurnFree = false;
   #isRef = true;
   /** The ends of the transport that came while paused: a stream may end although it is paused. */
   readonly #heldEnds: (() => void)[] = [];
@@ -128,7 +127,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
           this.ping(HEARTBEAT);
         },
         () => {
-          this.#run(() => { this.#giveUp(heartbeatTimedOut(options)); });
+          this.run(() => { this.#giveUp(heartbeatTimedOut(options)); });
         },
       );
     }
@@ -141,11 +140,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** Payload bytes given to `send*` whose write has not called back: UTF-8 length, no headers, no control frames. */
   get bufferedAmount(): number {
     return this.outbound.bufferedAmount;
-  }
-
-  /** Whether the transport is a net.Socket, whose data always comes in a turn of the event loop of its own. */
-  get isNetSocket(): boolean {
-    return this.socket instanceof Socket;
   }
 
   get socket(): Duplex | undefined {
@@ -166,7 +160,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   failOpening(error: Error): void {
     if (this.#phase !== 'CONNECTING' || !this.#move('giveUp')) return;
     this.#failure = error;
-    this.#run(() => { this.#reportError(error); });
+    this.run(() => { this.#reportError(error); });
     this.#finish();
   }
 
@@ -188,7 +182,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
-    this.#run(() => { callOut(() => { this.#listener.onOpen(); }); });
+    this.run(() => { callOut(() => { this.#listener.onOpen(); }); });
   }
 
   /** Lets the connection keep the process alive, or not. */
@@ -287,21 +281,33 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
     if (this.#isPaused()) return;
-    for (const end of this.#heldEnds.splice(0)) this.#run(() => { this.#inOrder(end); });
+    for (const end of this.#heldEnds.splice(0)) this.run(() => { this.#inOrder(end); });
     this.#transport?.socket.resume();
   };
 
   onData(chunk: Buffer): void {
     if (!this.#isReading()) return;
     this.#heartbeat?.arrived();
+    this.#isTurnFree = this.#transport?.isReadInTurn === true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
+    this.#isTurnFree = false;
+  }
+
+  /**
+   * Takes this turn of the event loop for an event. Whoever is told something while the turn is free is alone in it: all
+   * microtasks have run.
+   * @returns false if the turn is not free.
+   */
+  takeTurn(): boolean {
+    const isFree = this.#isTurnFree;
+    this.#isTurnFree = false;
+    return isFree;
   }
 
   /**
    * Reads a chunk, or what was kept of the last one. What the handlers send leaves with one write when it is parsed.
    */
   #read(chunk: Buffer | undefined): void {
-    this.reads++;
     this.outbound.hold();
     if (chunk === undefined) this.#receiver.resume();
     else this.#receiver.push(chunk);
@@ -494,7 +500,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** After everything that was received before, of which the receiver may still keep some while it is paused. */
   #endInOrder(end: () => void, mayWait: boolean): void {
     if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
-    else this.#run(() => { this.#inOrder(end); });
+    else this.run(() => { this.#inOrder(end); });
   }
 
   onWritable(): void {
@@ -513,7 +519,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#transport?.destroy();
     const error =
       this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
-    this.#run(() => {
+    this.run(() => {
       this.inbound.cancel(error);
       this.outbound.abandon(error);
       this.#group?.ended(this, this.#wasClean);
@@ -528,7 +534,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #startTimer(delay: number, action: () => void): void {
     clearTimeout(this.#timer);
     // The socket keeps the process alive, not the timer beside it.
-    this.#timer = setTimeout(() => { this.#run(action); }, delay).unref();
+    this.#timer = setTimeout(() => { this.run(action); }, delay).unref();
   }
 
   // Sending, inside
@@ -550,32 +556,32 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onBufferLimit(bufferedAmount: number): void {
     // Not inside the call: no event comes before `send` has returned.
     process.nextTick(() => {
-      this.#run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
+      this.run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
     });
   }
 
   onSent(bytes: number, callbacks: readonly SendCallback[]): void {
     this.#listener.onWritten(bytes);
     if (callbacks.length === 0) return;
-    this.#run(() => {
+    this.run(() => {
       for (const callback of callbacks) callOut(() => { callback(); });
     });
   }
 
   onDrained(): void {
-    if (this.#phase === 'OPEN') this.#run(() => { callOut(() => { this.#listener.onDrain(); }); });
+    if (this.#phase === 'OPEN') this.run(() => { callOut(() => { this.#listener.onDrain(); }); });
   }
 
   onUnreadableBlob(cause: unknown): void {
     // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
     const error = new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause });
-    this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
+    this.run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
   }
 
   // Reporting
 
   /** In the async context in which the connection was made. */
-  #run(action: () => void): void {
+  run(action: () => void): void {
     this.#context.runInAsyncScope(action);
   }
 

@@ -65,8 +65,6 @@ export class WebSocket extends EventTarget {
   #binaryType: WebSocketInterface['binaryType'] = 'blob';
   /** Why the connection was failed, if it was. */
   #error: Error | undefined;
-  /** The read of the connection in which an event was dispatched last. */
-  #lastRead = 0;
 
   constructor(
     url: string | URL,
@@ -106,7 +104,7 @@ export class WebSocket extends EventTarget {
     const connection = this.#connection;
     this.#bufferedAmount = new BufferedAmount(connection);
     // What the handlers of one batch send leaves together, after the last event.
-    this.#tasks = new TaskQueue(() => { connection.hold(); }, () => { connection.release(); });
+    this.#tasks = new TaskQueue(connection);
     this.#attach();
   }
 
@@ -296,15 +294,9 @@ export class WebSocket extends EventTarget {
 
   // "When a WebSocket message has been received with type type and data data"
   #receive(data: string | Buffer): void {
-    const connection = this.#connection;
-    // The first message of a chunk comes in a turn of the event loop of its own already. A stream that is no socket may
-    // deliver in the middle of somebody's call.
-    if (this.#tasks.isIdle && connection.reads !== this.#lastRead && connection.isNetSocket) {
-      this.#lastRead = connection.reads;
-      this.#messageReceived(data);
-    } else {
-      this.#tasks.push(() => { this.#messageReceived(data); });
-    }
+    // The first message of a chunk comes in a turn of the event loop of its own already.
+    if (this.#tasks.isIdle && this.#connection.takeTurn()) this.#messageReceived(data);
+    else this.#tasks.push(() => { this.#messageReceived(data); });
   }
 
   #messageReceived(data: string | Buffer): void {
