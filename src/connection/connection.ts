@@ -243,6 +243,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase !== 'OPEN') return;
     this.#move('queueClose');
     this.#heartbeat?.stop();
+    callOut(() => { this.#listener.onClosing(); });
     this.#sendClose(payload);
   }
 
@@ -441,6 +442,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     const closeWasSent = this.#phase === 'CLOSE_SENT';
     if (!this.#move('giveUp')) return;
     this.#failure = error;
+    callOut(() => { this.#listener.onClosing(); });
     if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
     this.#reportError(error);

@@ -11,6 +11,7 @@ import { Connection } from '../connection/connection.js';
 import type { ConnectionEnd } from '../connection/connection-listener.js';
 import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
 import { groupOf } from '../connection/connection-group.js';
+import { WatershedError } from '../errors.js';
 import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } from '../handshake/client-options.js';
 import { checkSocket, unguard } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
@@ -24,7 +25,7 @@ import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createEvent, createMessageEvent } from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
 import { TaskQueue } from './task-queue.js';
-import { checkProtocols, getURLRecord } from './url.js';
+import { checkProtocols, getURLRecord, requestURL } from './url.js';
 
 /** Says to the constructor that there is a connection already. */
 const ADOPT = Symbol('adopt');
@@ -238,7 +239,7 @@ export class WebSocket extends EventTarget {
       else this.#bufferedAmount.drop(message.size);
     } else if (isSendable) {
       const isSnapshotNeeded = this.#connection.isServer && message.length > SNAPSHOT_FROM;
-      this.#connection.sendBinary(isSnapshotNeeded ? Uint8Array.from(message) : message);
+      this.#connection.sendBinary(isSnapshotNeeded ? message.slice() : message);
     } else {
       this.#bufferedAmount.drop(message.length);
     }
@@ -266,8 +267,13 @@ export class WebSocket extends EventTarget {
       onPong: () => undefined,
       onWritten: (bytes) => { this.#bufferedAmount.written(bytes); },
       onDrain: () => undefined,
-      onClosing: () => { this.#tasks.push(this.#closingStarted); },
-      onError: (error) => { this.#error = error; },
+      onClosing: () => {
+        if (this.#readyState < CLOSING) this.#tasks.push(this.#closingStarted);
+      },
+      onError: (error) => {
+        // What fails a connection is the handshake, the peer or a message; an error of its transport only loses it.
+        if (error instanceof WatershedError || connection.socket === undefined) this.#error = error;
+      },
       onReset: (reason) => {
         // The standard's "flagged as full": the one loss that is reported as an error.
         if (reason.code === 'WATERSHED_BUFFER_LIMIT') this.#error = reason;
@@ -354,11 +360,6 @@ function omitProtocols(options: WebSocketInit): WebSocketOptions {
 /** Options in the place of the subprotocols: an object that is neither iterable nor a function. */
 function isDictionary(value: unknown): value is WebSocketInit {
   return typeof value === 'object' && value !== null && !isIterableObject(value);
-}
-
-function requestURL(req: IncomingMessage, isSecure: boolean): string {
-  const url = `${isSecure ? 'wss' : 'ws'}://${req.headers.host ?? ''}${req.url ?? ''}`;
-  return URL.canParse(url) ? new URL(url).href : '';
 }
 
 defineInterface(WebSocket, 'WebSocket', {
