@@ -250,6 +250,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** Destroys the transport without a closing handshake. `onEnd` is called before it returns. */
   destroy(): void {
     this.#failure ??= new WatershedError('WATERSHED_DESTROYED', 'The connection was destroyed');
+    // What waits for the end of the tick goes as far as the transport takes it now: batching is not to lose it.
+    this.outbound.flush();
     this.#finish();
   }
 
