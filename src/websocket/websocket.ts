@@ -16,7 +16,7 @@ import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } fr
 import { checkSocket, unguard } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
 import { acceptHandshake } from '../handshake/server.js';
-import { defaultConnectionOptions, resolveAcceptOptions, typeError } from '../options.js';
+import { type AcceptOptions, defaultConnectionOptions, resolveAcceptOptions, typeError } from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
 import { clampToUnsignedShort, isIterableObject, toDOMString, toMessage, toProtocols, toUSVString } from './conversions.js';
@@ -110,7 +110,8 @@ export class WebSocket extends EventTarget {
   }
 
   static accept(req: IncomingMessage, socket: Duplex, head: Buffer, options: WebSocketAcceptOptions = {}): WebSocket {
-    const { watershed, ...acceptOptions } = options;
+    const { watershed, detached, ...acceptOptions } = options as WebSocketAcceptOptions & Pick<AcceptOptions, 'detached'>;
+    if (detached === true) throw new TypeError('options.detached must not be true: a WebSocket keeps its socket');
     const group = watershed === undefined ? undefined : groupOf(watershed);
     if (watershed !== undefined && group === undefined) throw typeError('options.watershed', 'a Watershed', watershed);
     const resolved = resolveAcceptOptions(acceptOptions, defaultConnectionOptions);
