@@ -1,22 +1,23 @@
 /** The client's end beyond the standard: its options, what it sends first, what it leaves behind, handlers that throw. */
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket, type WebSocketOptions } from '../../src/index.js';
-import { duplexPair } from '../classic/duplex-pair.js';
-import { catchUncaught, handMadeRequest, turn } from '../classic/ends.js';
+import { catchUncaught, turn } from '../classic/ends.js';
 import { binary, close, encodeFrame, text } from '../conformance/frames.js';
 import { acceptingServer, fieldOf, rawServer, switchingProtocols } from '../handshake/opening.js';
 import { expectNoOpenHandles } from '../interop/open-handles.js';
 import { bothEnds, clientEnd, opened, recordEvents, setGlobal } from './ends.js';
 
 expectNoOpenHandles();
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('the options of a client', () => {
   const headers = { 'X-Test': 'yes' };
@@ -185,66 +186,10 @@ describe('the class', () => {
   });
 
   it('leaves nothing behind of 10,000 that were opened and closed', async () => {
-    const server = createServer().on('upgrade', (req, socket, head) => {
-      const webSocket = WebSocket.accept(req, socket, head);
-      watch(webSocket);
-      webSocket.onmessage = ({ data }) => {
-        webSocket.send(data as string);
-        webSocket.close(1000);
-      };
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    onTestFinished(async () => {
-      await once(server.close(), 'close');
-    });
-    const { port } = server.address() as AddressInfo;
-
-    // How many the collector has not found to be garbage.
-    let left = 0;
-    const registry = new FinalizationRegistry<undefined>(() => left--);
-    const watch = (webSocket: WebSocket): void => {
-      left++;
-      registry.register(webSocket, undefined);
-    };
-    /** Both ends over TCP. */
-    const overTCP = async (): Promise<void> => {
-      const webSocket = new WebSocket(`ws://127.0.0.1:${String(port)}/`);
-      watch(webSocket);
-      webSocket.onopen = () => { webSocket.send('x'); };
-      await new Promise((resolve) => { webSocket.onclose = resolve; });
-    };
-    /** One end over a stream, which is quicker. */
-    const overStream = async (): Promise<void> => {
-      const [socket, peer] = duplexPair({ isSynchronous: true });
-      peer.resume();
-      const webSocket = WebSocket.accept(handMadeRequest(), socket, Buffer.alloc(0));
-      watch(webSocket);
-      webSocket.onopen = () => { webSocket.send(new Blob(['x'])); };
-      peer.write(encodeFrame(text('y'), true));
-      peer.end(encodeFrame(close(1000), true));
-      await new Promise((resolve) => { webSocket.onclose = resolve; });
-    };
-    const collect = collector();
-    const repeat = async (count: number, converse: () => Promise<void>): Promise<void> => {
-      for (let index = 0; index < count; index++) await converse();
-    };
-
-    await Promise.all([repeat(50, overTCP), repeat(300, overStream)]);
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    await Promise.all([...Array<undefined>(10)].map(() => repeat(45, overTCP)));
-    await repeat(8_700, overStream);
-    await vi.waitFor(() => {
-      collect();
-      expect(left).toBe(0);
-    }, { timeout: 5000 });
-    // Less than 200 bytes of each.
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000);
+    // npm test builds first; this is for a test file that is run by itself in a fresh clone.
+    if (!existsSync(`${root}dist/index.js`)) execFileSync('npm', ['run', 'build'], { cwd: root });
+    const args = ['--expose-gc', 'test/websocket/open-and-close.js'];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    expect(stdout).toBe('0 true\n');
   });
 });
-
-/** The garbage collector's call, which is not there without a flag. */
-function collector(): () => void {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-}
