@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WatershedConnection, WebSocket } from '../../src/index.js';
-import { turn } from '../classic/ends.js';
+import { fill, turn } from '../classic/ends.js';
 import { close, opcodes } from '../conformance/frames.js';
 import { answerClose, bothEnds, type Ends, opened, recordEvents } from './ends.js';
 
@@ -34,6 +34,24 @@ describe.each(bothEnds)("a %s's messages", (_end, makeEnd) => {
       expect(payload.equals(Buffer.alloc(size, value))).toBe(true);
     }
     expect((await peer.frame()).payload.length).toBe(0);
+    await leave(ends);
+  });
+
+  it('are what the bytes were at the call, though they wait in a socket that takes no more', async () => {
+    const ends = await opened(makeEnd());
+    const { webSocket, peer } = ends;
+    peer.socket.pause();
+    const before = await fill(WatershedConnection.from(webSocket));
+    const sizes = SIZES.filter((size) => size > 0);
+    for (const size of sizes) {
+      const bytes = new Uint8Array(size).fill(1);
+      webSocket.send(bytes);
+      bytes.fill(2);
+    }
+    await turn();
+    peer.socket.resume();
+    for (let index = 0; index < before; index++) await peer.frame();
+    for (const size of sizes) expect((await peer.frame()).payload.equals(Buffer.alloc(size, 1))).toBe(true);
     await leave(ends);
   });
 
