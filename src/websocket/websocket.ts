@@ -11,6 +11,7 @@ import { Connection } from '../connection/connection.js';
 import type { ConnectionEnd } from '../connection/connection-listener.js';
 import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
 import { groupOf } from '../connection/connection-group.js';
+import { COPY_LIMIT } from '../connection/frame-writer.js';
 import { WatershedError } from '../errors.js';
 import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } from '../handshake/client-options.js';
 import { checkSocket, unguard } from '../handshake/guard.js';
@@ -37,12 +38,6 @@ const CLOSED = 3;
 
 /** The longest reason, in bytes (WebSockets Standard section 3.1, `close`). */
 const MAX_REASON_LENGTH = 123;
-
-/**
- * Payloads above this are not copied by a server's connection when they are sent: they are copied here, since what is
- * sent is what the bytes were at the call.
- */
-const SNAPSHOT_FROM = 16 * 1024;
 
 export class WebSocket extends EventTarget {
   static readonly CONNECTING = CONNECTING;
@@ -239,7 +234,8 @@ export class WebSocket extends EventTarget {
       if (isSendable) this.#connection.sendBlob(message);
       else this.#bufferedAmount.drop(message.size);
     } else if (isSendable) {
-      const isSnapshotNeeded = this.#connection.isServer && message.length > SNAPSHOT_FROM;
+      // What is sent is what the bytes were at the call: above the limit a server's connection would refer to them.
+      const isSnapshotNeeded = this.#connection.isServer && message.length > COPY_LIMIT;
       this.#connection.sendBinary(isSnapshotNeeded ? message.slice() : message);
     } else {
       this.#bufferedAmount.drop(message.length);
