@@ -46,6 +46,11 @@ export default defineConfig(
     message: 'errors.ts and options.ts import nothing.',
   }),
   room({
+    files: ['src/browser.ts'],
+    imports: [String.raw`\./errors\.js`],
+    message: 'browser.ts runs in a browser: of all the files, only errors.ts does too.',
+  }),
+  room({
     files: ['src/protocol/**/*.ts'],
     imports: [sibling, shared, 'node:(buffer|crypto|zlib)'],
     message: 'protocol/ is pure: it imports its own files, errors, options, node:buffer, node:crypto and node:zlib.',

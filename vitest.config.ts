@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // A process for each file: what one leaves behind is never another's.
     pool: 'forks',
+    // Vitest's own choice on two cores is one worker, but most tests wait for sockets more than they compute.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     coverage: {

@@ -241,8 +241,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
   }
 
   /**
-   * Destroys the socket, without a CLOSE frame. `'end'` is emitted before it returns, and the callbacks of messages
-   * that did not go out get an error. Does nothing after `'end'`.
+   * Destroys the socket, without a CLOSE frame. What was sent in this tick still goes as far as the socket takes it at
+   * once, but nothing tells how far: callbacks that are due get an error. `'end'` is emitted before it returns. Does
+   * nothing after `'end'`.
    */
   destroy(): void {
     this.#connection.destroy();

@@ -17,7 +17,7 @@ export interface ConnectionListener {
   onWritten(bytes: number): void;
   /** `bufferedAmount` is 0 again after `send` returned false. */
   onDrain(): void;
-  /** The peer has started the closing handshake. */
+  /** The closing handshake has started, from either end: nothing more is sent (RFC 6455 section 7.1.3). */
   onClosing(): void;
   /** The connection was failed, or its transport is broken. */
   onError(error: Error): void;

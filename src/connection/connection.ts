@@ -8,7 +8,6 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { constants, isUtf8, type Blob } from 'node:buffer';
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
@@ -92,8 +91,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** The faces of this connection: each is made once. */
   classicFace: object | undefined;
   standardFace: object | undefined;
-  /** How often the socket was read: what is reported within one read comes in one turn of the event loop. */
-  reads = 0;
 
   /** Handlers run in the async context in which the connection was made. */
   readonly #context = new AsyncResource('WatershedConnection');
@@ -114,6 +111,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
   #pausedBy = 0;
+  /** Whether nobody has taken this turn of the event loop yet. */
+  #isTurnFree = false;
   #isRef = true;
   /** The ends of the transport that came while paused: a stream may end although it is paused. */
   readonly #heldEnds: (() => void)[] = [];
@@ -136,7 +135,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
           this.ping(HEARTBEAT);
         },
         () => {
-          this.#run(() => { this.#giveUp(heartbeatTimedOut(options)); });
+          this.run(() => { this.#giveUp(heartbeatTimedOut(options)); });
         },
       );
     }
@@ -149,11 +148,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** Payload bytes given to `send*` whose write has not called back: UTF-8 length, no headers, no control frames. */
   get bufferedAmount(): number {
     return this.outbound.bufferedAmount;
-  }
-
-  /** Whether the transport is a net.Socket, whose data always comes in a turn of the event loop of its own. */
-  get isNetSocket(): boolean {
-    return this.socket instanceof Socket;
   }
 
   get socket(): Duplex | undefined {
@@ -174,7 +168,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   failOpening(error: Error): void {
     if (this.#phase !== 'CONNECTING' || !this.#move('giveUp')) return;
     this.#failure = error;
-    this.#run(() => { this.#reportError(error); });
+    this.run(() => { this.#reportError(error); });
     this.#finish();
   }
 
@@ -197,7 +191,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     process.nextTick(this.#goOn);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
-    this.#run(() => { callOut(() => { this.#listener.onOpen(); }); });
+    this.run(() => { callOut(() => { this.#listener.onOpen(); }); });
   }
 
   #startCompression({ outgoing, incoming }: DeflateParameters): void {
@@ -264,12 +258,15 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase !== 'OPEN') return;
     this.#move('queueClose');
     this.#heartbeat?.stop();
+    callOut(() => { this.#listener.onClosing(); });
     this.#sendClose(payload);
   }
 
   /** Destroys the transport without a closing handshake. `onEnd` is called before it returns. */
   destroy(): void {
     this.#failure ??= new WatershedError('WATERSHED_DESTROYED', 'The connection was destroyed');
+    // What waits for the end of the tick goes as far as the transport takes it now: batching is not to lose it.
+    this.outbound.flush();
     this.#finish();
   }
 
@@ -312,21 +309,33 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
     if (this.#isPaused()) return;
-    for (const end of this.#heldEnds.splice(0)) this.#run(() => { this.#inOrder(end); });
+    for (const end of this.#heldEnds.splice(0)) this.run(() => { this.#inOrder(end); });
     this.#transport?.socket.resume();
   };
 
   onData(chunk: Buffer): void {
     if (!this.#isReading()) return;
     this.#heartbeat?.arrived();
+    this.#isTurnFree = this.#transport?.isReadInTurn === true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
+    this.#isTurnFree = false;
+  }
+
+  /**
+   * Takes this turn of the event loop for an event. Whoever is told something while the turn is free is alone in it: all
+   * microtasks have run.
+   * @returns false if the turn is not free.
+   */
+  takeTurn(): boolean {
+    const isFree = this.#isTurnFree;
+    this.#isTurnFree = false;
+    return isFree;
   }
 
   /**
    * Reads a chunk, or what was kept of the last one. What the handlers send leaves with one write when it is parsed.
    */
   #read(chunk: Buffer | undefined): void {
-    this.reads++;
     this.outbound.hold();
     if (chunk === undefined) this.#receiver.resume();
     else this.#receiver.push(chunk);
@@ -376,7 +385,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     const deliver = this.#deliverHeld;
     if (deliver === undefined || this.#isHeld()) return;
     this.#deliverHeld = undefined;
-    this.#run(deliver);
+    this.run(deliver);
   }
 
   #takeInflated(opcode: number, payload: Buffer, error: ProtocolError | undefined, data: Buffer): void {
@@ -501,6 +510,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#failure = error;
     // What came in the same chunk, behind a message that could not be inflated, is not looked at.
     this.#receiver.stop();
+    callOut(() => { this.#listener.onClosing(); });
     if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
     this.#reportError(error);
@@ -561,8 +571,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #endInOrder(end: () => void, mayWait: boolean): void {
     if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
     // It must not wait for `resume` behind a message that does.
-    else if (this.#isHeld()) this.#run(end);
-    else this.#run(() => { this.#inOrder(end); });
+    else if (this.#isHeld()) this.run(end);
+    else this.run(() => { this.#inOrder(end); });
   }
 
   onWritable(): void {
@@ -583,7 +593,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#transport?.destroy();
     const error =
       this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
-    this.#run(() => {
+    this.run(() => {
       this.inbound.cancel(error);
       this.outbound.abandon(error);
       this.#group?.ended(this, this.#wasClean);
@@ -598,7 +608,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #startTimer(delay: number, action: () => void): void {
     clearTimeout(this.#timer);
     // The socket keeps the process alive, not the timer beside it.
-    this.#timer = setTimeout(() => { this.#run(action); }, delay).unref();
+    this.#timer = setTimeout(() => { this.run(action); }, delay).unref();
   }
 
   // Sending, inside
@@ -620,30 +630,30 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onBufferLimit(bufferedAmount: number): void {
     // Not inside the call: no event comes before `send` has returned.
     process.nextTick(() => {
-      this.#run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
+      this.run(() => { this.#giveUp(bufferLimitExceeded(this.options, bufferedAmount)); });
     });
   }
 
   onSent(bytes: number, callbacks: readonly SendCallback[]): void {
     this.#listener.onWritten(bytes);
     if (callbacks.length === 0) return;
-    this.#run(() => {
+    this.run(() => {
       for (const callback of callbacks) callOut(() => { callback(); });
     });
   }
 
   onDrained(): void {
-    if (this.#phase === 'OPEN') this.#run(() => { callOut(() => { this.#listener.onDrain(); }); });
+    if (this.#phase === 'OPEN') this.run(() => { callOut(() => { this.#listener.onDrain(); }); });
   }
 
   onUnsendable(error: WatershedError): void {
-    this.#run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
+    this.run(() => { this.#fail(error, CloseCode.UNEXPECTED_ERROR); });
   }
 
   // Reporting
 
   /** In the async context in which the connection was made. */
-  #run(action: () => void): void {
+  run(action: () => void): void {
     this.#context.runInAsyncScope(action);
   }
 

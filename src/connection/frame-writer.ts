@@ -13,7 +13,7 @@ import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 export type SendCallback = (error?: Error) => void;
 
 /** Larger payloads are not copied into the batch but handed to the transport as they are, in one writev with it. */
-const COPY_LIMIT = 16 * 1024;
+export const COPY_LIMIT = 16 * 1024;
 
 /** A write that has not called back. */
 interface PendingWrite {

@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 
 /** What a transport reports. No data comes before it is resumed. */
 export interface TransportHandler {
@@ -45,6 +46,16 @@ export class Transport {
   /** `address:port` of this end; empty when the transport has none. */
   get local(): string {
     return address(this.socket, 'localAddress', 'localPort');
+  }
+
+  /**
+   * Whether what is read now comes in a turn of the event loop of its own, as the first. A stream of somebody's own, or
+   * TLS over one, may deliver in the middle of a call; and what a stream has buffered comes in one turn.
+   */
+  get isReadInTurn(): boolean {
+    const { socket } = this;
+    if (!(socket instanceof Socket) || socket.readableLength > 0) return false;
+    return !(socket instanceof TLSSocket) || socket.remoteAddress !== undefined;
   }
 
   /** Ends our half after what was written: TCP's half-close. Nothing else ends a transport in an orderly way. */

@@ -34,6 +34,8 @@ export class BufferedAmount {
 
   /** The socket has taken so many bytes. */
   written(bytes: number): void {
+    // A write of control frames alone.
+    if (bytes === 0) return;
     if (this.#written === 0 && unsettled.push(this) === 1) setImmediate(settle).unref();
     this.#written += bytes;
   }

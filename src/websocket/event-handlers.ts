@@ -26,14 +26,15 @@ export class EventHandlers {
   set(type: string, value: unknown): void {
     const handler = this.#handlers.get(type);
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
-      if (handler !== undefined) this.#target.removeEventListener(type, handler.listener);
+      if (handler !== undefined) EventTarget.prototype.removeEventListener.call(this.#target, type, handler.listener);
       this.#handlers.delete(type);
     } else if (handler !== undefined) {
       handler.value = value;
     } else {
       const added = { value, listener: (event: Event): void => { this.#call(added.value, event); } };
       this.#handlers.set(type, added);
-      this.#target.addEventListener(type, added.listener);
+      // Whatever a program has put in the place of the method.
+      EventTarget.prototype.addEventListener.call(this.#target, type, added.listener);
     }
   }
 

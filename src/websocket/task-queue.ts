@@ -3,16 +3,25 @@
  * microtasks have run. It knows no event and no connection.
  */
 
+/** Where tasks run. */
+export interface TaskScope {
+  /** Tasks begin to wait. */
+  hold(): void;
+  /** Runs a task. */
+  run(task: () => void): void;
+  /** The last one has run. */
+  release(): void;
+}
+
 export class TaskQueue {
-  readonly #onBegin: () => void;
-  readonly #onEnd: () => void;
-  #tasks: (() => void)[] = [];
+  readonly #scope: TaskScope;
+  readonly #tasks: (() => void)[] = [];
+  /** The next task. Taking the first off a long array would move all the others. */
+  #next = 0;
   #isRunning = false;
 
-  /** `onBegin` is called when tasks begin to wait, `onEnd` when the last one has run. */
-  constructor(onBegin: () => void, onEnd: () => void) {
-    this.#onBegin = onBegin;
-    this.#onEnd = onEnd;
+  constructor(scope: TaskScope) {
+    this.#scope = scope;
   }
 
   /** Whether no task waits: then whoever runs in a turn of its own may do its work without the queue. */
@@ -25,7 +34,7 @@ export class TaskQueue {
     this.#tasks.push(task);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#onBegin();
+    this.#scope.hold();
     queueMicrotask(this.#afterMicrotasks);
   }
 
@@ -36,13 +45,16 @@ export class TaskQueue {
   };
 
   readonly #runNext = (): void => {
-    const task = this.#tasks.shift();
+    const task = this.#tasks[this.#next];
     if (task === undefined) {
+      this.#tasks.length = 0;
+      this.#next = 0;
       this.#isRunning = false;
-      this.#onEnd();
+      this.#scope.release();
       return;
     }
-    task();
+    this.#next++;
+    this.#scope.run(task);
     queueMicrotask(this.#afterMicrotasks);
   };
 }

@@ -1,6 +1,8 @@
 /**
- * The URL and the subprotocols of a WebSocket: checked before anything is sent (WebSockets Standard section 3.1).
+ * The URL and the subprotocols of a WebSocket: a client's are checked before anything is sent (WebSockets Standard
+ * section 3.1), a server's URL is what the request asks for.
  */
+import type { IncomingMessage } from 'node:http';
 import { isToken } from '../options.js';
 
 /** Schemes of a WebSocket URL; the last is `ws` over a Unix socket, as users of the `ws` package write it. */
@@ -26,7 +28,7 @@ export function getURLRecord(url: string): URL {
   return urlRecord;
 }
 
-/** Steps 4 of the constructor. @throws a SyntaxError DOMException. */
+/** Step 4 of the constructor. @throws a SyntaxError DOMException. */
 export function checkProtocols(protocols: readonly string[]): void {
   for (const [index, protocol] of protocols.entries()) {
     if (!isToken(protocol)) {
@@ -38,6 +40,19 @@ export function checkProtocols(protocols: readonly string[]): void {
   }
 }
 
+/** The URL that a request asks for (RFC 9112 section 3.3); empty when the request does not tell. */
+export function requestURL({ headers, url: target = '/' }: IncomingMessage, isSecure: boolean): string {
+  const scheme = isSecure ? 'wss:' : 'ws:';
+  const { host = '' } = headers;
+  // A host and a port: none at all, or a delimiter in it, would make another URL.
+  if (!/^[^/?#@\\]+$/.test(host)) return '';
+  const url = target.startsWith('/') ? `${scheme}//${host}${target}` : target;
+  if (!URL.canParse(url)) return '';
+  const urlRecord = new URL(url);
+  urlRecord.protocol = scheme;
+  return urlRecord.href;
+}
+
 /** The base of a relative URL, where there is a document or a location: isomorphic code may provide one. */
 function apiBaseURL(): string | undefined {
   const { document, location } = globalThis as {
@@ -45,7 +60,7 @@ function apiBaseURL(): string | undefined {
     readonly location?: { readonly href?: unknown };
   };
   const base = document?.baseURI ?? location?.href;
-  return typeof base === 'string' ? base : undefined;
+  return typeof base === 'string' && URL.canParse(base) ? base : undefined;
 }
 
 function syntaxError(message: string): DOMException {

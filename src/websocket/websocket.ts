@@ -11,11 +11,14 @@ import { Connection } from '../connection/connection.js';
 import type { ConnectionEnd } from '../connection/connection-listener.js';
 import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
 import { groupOf } from '../connection/connection-group.js';
+import { COPY_LIMIT } from '../connection/frame-writer.js';
+import { WatershedError } from '../errors.js';
 import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } from '../handshake/client-options.js';
 import { checkSocket, unguard } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
 import { acceptHandshake } from '../handshake/server.js';
 import {
+  type AcceptOptions,
   defaultConnectionOptions,
   resolveAcceptOptions,
   type ResolvedConnectionOptions,
@@ -29,7 +32,7 @@ import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createEvent, createMessageEvent } from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
 import { TaskQueue } from './task-queue.js';
-import { checkProtocols, getURLRecord } from './url.js';
+import { checkProtocols, getURLRecord, requestURL } from './url.js';
 
 /** Says to the constructor that there is a connection already. */
 const ADOPT = Symbol('adopt');
@@ -44,12 +47,6 @@ const CLOSED = 3;
 
 /** The longest reason, in bytes (WebSockets Standard section 3.1, `close`). */
 const MAX_REASON_LENGTH = 123;
-
-/**
- * Payloads above this are not copied by a server's connection when they are sent: they are copied here, since what is
- * sent is what the bytes were at the call.
- */
-const SNAPSHOT_FROM = 16 * 1024;
 
 export class WebSocket extends EventTarget {
   static readonly CONNECTING = CONNECTING;
@@ -73,8 +70,6 @@ export class WebSocket extends EventTarget {
   #binaryType: WebSocketInterface['binaryType'] = 'blob';
   /** Why the connection was failed, if it was. */
   #error: Error | undefined;
-  /** The read of the connection in which an event was dispatched last. */
-  #lastRead = 0;
 
   constructor(
     url: string | URL,
@@ -115,12 +110,13 @@ export class WebSocket extends EventTarget {
     const connection = this.#connection;
     this.#bufferedAmount = new BufferedAmount(connection);
     // What the handlers of one batch send leaves together, after the last event.
-    this.#tasks = new TaskQueue(() => { connection.hold(); }, () => { connection.release(); });
+    this.#tasks = new TaskQueue(connection);
     this.#attach();
   }
 
   static accept(req: IncomingMessage, socket: Duplex, head: Buffer, options: WebSocketAcceptOptions = {}): WebSocket {
-    const { watershed, ...acceptOptions } = options;
+    const { watershed, detached, ...acceptOptions } = options as WebSocketAcceptOptions & Pick<AcceptOptions, 'detached'>;
+    if (detached === true) throw new TypeError('options.detached must not be true: a WebSocket keeps its socket');
     const group = watershed === undefined ? undefined : groupOf(watershed);
     if (watershed !== undefined && group === undefined) throw typeError('options.watershed', 'a Watershed', watershed);
     const resolved = resolveAcceptOptions(acceptOptions, defaultConnectionOptions);
@@ -252,8 +248,9 @@ export class WebSocket extends EventTarget {
       if (isSendable) this.#connection.sendBlob(message);
       else this.#bufferedAmount.drop(message.size);
     } else if (isSendable) {
-      const isSnapshotNeeded = this.#connection.isServer && message.length > SNAPSHOT_FROM;
-      this.#connection.sendBinary(isSnapshotNeeded ? Uint8Array.from(message) : message);
+      // What is sent is what the bytes were at the call: above the limit a server's connection would refer to them.
+      const isSnapshotNeeded = this.#connection.isServer && message.length > COPY_LIMIT;
+      this.#connection.sendBinary(isSnapshotNeeded ? message.slice() : message);
     } else {
       this.#bufferedAmount.drop(message.length);
     }
@@ -281,8 +278,13 @@ export class WebSocket extends EventTarget {
       onPong: () => undefined,
       onWritten: (bytes) => { this.#bufferedAmount.written(bytes); },
       onDrain: () => undefined,
-      onClosing: () => { this.#tasks.push(this.#closingStarted); },
-      onError: (error) => { this.#error = error; },
+      onClosing: () => {
+        if (this.#readyState < CLOSING) this.#tasks.push(this.#closingStarted);
+      },
+      onError: (error) => {
+        // What fails a connection is the handshake, the peer or a message; an error of its transport only loses it.
+        if (error instanceof WatershedError || connection.socket === undefined) this.#error = error;
+      },
       onReset: (reason) => {
         // The standard's "flagged as full": the one loss that is reported as an error.
         if (reason.code === 'WATERSHED_BUFFER_LIMIT') this.#error = reason;
@@ -309,15 +311,9 @@ export class WebSocket extends EventTarget {
 
   // "When a WebSocket message has been received with type type and data data"
   #receive(data: string | Buffer): void {
-    const connection = this.#connection;
-    // The first message of a chunk comes in a turn of the event loop of its own already. A stream that is no socket may
-    // deliver in the middle of somebody's call.
-    if (this.#tasks.isIdle && connection.reads !== this.#lastRead && connection.isNetSocket) {
-      this.#lastRead = connection.reads;
-      this.#messageReceived(data);
-    } else {
-      this.#tasks.push(() => { this.#messageReceived(data); });
-    }
+    // The first message of a chunk comes in a turn of the event loop of its own already.
+    if (this.#tasks.isIdle && this.#connection.takeTurn()) this.#messageReceived(data);
+    else this.#tasks.push(() => { this.#messageReceived(data); });
   }
 
   #messageReceived(data: string | Buffer): void {
@@ -375,11 +371,6 @@ function omitProtocols(options: WebSocketInit): WebSocketOptions {
 /** Options in the place of the subprotocols: an object that is neither iterable nor a function. */
 function isDictionary(value: unknown): value is WebSocketInit {
   return typeof value === 'object' && value !== null && !isIterableObject(value);
-}
-
-function requestURL(req: IncomingMessage, isSecure: boolean): string {
-  const url = `${isSecure ? 'wss' : 'ws'}://${req.headers.host ?? ''}${req.url ?? ''}`;
-  return URL.canParse(url) ? new URL(url).href : '';
 }
 
 defineInterface(WebSocket, 'WebSocket', {

@@ -1,9 +1,9 @@
 /**
  * Finds and launches the Chromium that the browser tests drive. Knows nothing of what they test.
  */
-import { accessSync, constants } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
+import { describeIfInstalled, isExecutable } from '../installed-program.js';
 
 const USUAL_PATHS = [
   '/usr/bin/chromium',
@@ -27,20 +27,12 @@ const ARGUMENTS = [
 ];
 
 /**
- * Like vitest's `describe`, with a browser that is launched before the tests and closed after them. Where there is no
- * Chromium, one test stands in: it fails if `CI` is set, and otherwise says in a line that this part did not run.
+ * Like vitest's `describe`, with a browser that is launched before the tests and closed after them, and with what
+ * `describeIfInstalled` does where there is none.
  */
 export function describeInChromium(name: string, tests: (browser: () => Browser) => void): void {
-  const executablePath = findChromium();
-  if (executablePath === undefined) {
-    it(`${name}: needs Chromium`, () => {
-      const message = `Not run: ${name}. No Chromium was found; CHROMIUM_PATH can name one.`;
-      if (isContinuousIntegration()) throw new Error(message);
-      console.warn(message);
-    });
-    return;
-  }
-  describe(name, () => {
+  const missing = 'No Chromium was found; CHROMIUM_PATH can name one';
+  describeIfInstalled(name, findChromium(), missing, (executablePath) => {
     let browser: Browser | undefined;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath, args: ARGUMENTS });
@@ -61,18 +53,4 @@ function findChromium(): string | undefined {
   // A name that leads nowhere is a mistake, which another browser in its place would hide: launching it fails.
   if (named !== undefined && named !== '') return named;
   return USUAL_PATHS.find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isContinuousIntegration(): boolean {
-  const value = process.env['CI'] ?? '';
-  return value !== '' && value !== 'false' && value !== '0';
 }

@@ -217,6 +217,19 @@ describe('messages and pings', () => {
     expect(events).toEqual([['end', 'NORMAL', 'that was all']]);
   });
 
+  it.each([
+    ['at once', (_connection: WatershedConnection, act: () => void) => { act(); }],
+    ['from a listener', (connection: WatershedConnection, act: () => void) => { connection.on('text', act); }],
+  ])('sends what came before destroy in the same tick, %s', async (_when, when) => {
+    const { connection, peer } = await serverEnd();
+    when(connection, () => {
+      connection.send('last words');
+      connection.destroy();
+    });
+    peer.send(text('begin'));
+    expect((await peer.frame()).payload.toString()).toBe('last words');
+  });
+
   it('never masks the bytes of the caller in place', async () => {
     const { client, server } = await bothEnds();
     const small = Buffer.from('as they were');

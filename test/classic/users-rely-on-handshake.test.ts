@@ -23,6 +23,10 @@ import {
 } from './ends.js';
 import { duplexPair } from './duplex-pair.js';
 
+/** The accept value and the header fields that answer {@link HANDSHAKE}. */
+const accept = /Sec-WebSocket-Accept: (.*)\r\n/.exec(responseText(HANDSHAKE['sec-websocket-key'] as string))?.[1];
+const ANSWER = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-accept': accept };
+
 /** Gives a right request and its socket to the test, in the tick of 'upgrade'. */
 async function upgrade<Result>(
   test: (req: IncomingMessage, socket: Duplex, head: Buffer) => Result,
@@ -172,17 +176,14 @@ describe('accept', () => {
 });
 
 describe('connect', () => {
-  const accept = /Sec-WebSocket-Accept: (.*)\r\n/.exec(responseText(HANDSHAKE['sec-websocket-key'] as string))?.[1];
-  const right = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-accept': accept };
-
   it.each([
-    ['Invalid Upgrade status code', { statusCode: 200, headers: right }],
-    ['Missing Connection Header', { statusCode: 101, headers: { ...right, connection: undefined } }],
-    ['Missing Connection Header', { statusCode: 101, headers: { ...right, connection: 'close' } }],
-    ['Missing Upgrade Header', { statusCode: 101, headers: { ...right, upgrade: undefined } }],
-    ['Missing Sec-WebSocket-Accept Header', { statusCode: 101, headers: { ...right, 'sec-websocket-accept': undefined } }],
-    ['Missing Sec-WebSocket-Accept Header', { statusCode: 101, headers: { ...right, 'sec-websocket-accept': 'wrong' } }],
-    ['Unsupported Sec-WebSocket-Version', { statusCode: 101, headers: { ...right, 'sec-websocket-version': '8' } }],
+    ['Invalid Upgrade status code', { statusCode: 200, headers: ANSWER }],
+    ['Missing Connection Header', { statusCode: 101, headers: { ...ANSWER, connection: undefined } }],
+    ['Missing Connection Header', { statusCode: 101, headers: { ...ANSWER, connection: 'close' } }],
+    ['Missing Upgrade Header', { statusCode: 101, headers: { ...ANSWER, upgrade: undefined } }],
+    ['Missing Sec-WebSocket-Accept Header', { statusCode: 101, headers: { ...ANSWER, 'sec-websocket-accept': undefined } }],
+    ['Missing Sec-WebSocket-Accept Header', { statusCode: 101, headers: { ...ANSWER, 'sec-websocket-accept': 'wrong' } }],
+    ['Unsupported Sec-WebSocket-Version', { statusCode: 101, headers: { ...ANSWER, 'sec-websocket-version': '8' } }],
   ])('throws "%s" at once and writes nothing', async (message, response) => {
     const [socket, far] = duplexPair();
     const received: Buffer[] = [];
@@ -198,9 +199,16 @@ describe('connect', () => {
     expect(received).toEqual([]);
   });
 
+  it('takes no head at all', () => {
+    const [socket] = duplexPair();
+    const response = { statusCode: 101, headers: ANSWER } as unknown as IncomingMessage;
+    const connection = new Watershed().connect(response, socket, undefined, HANDSHAKE['sec-websocket-key'] as string);
+    expect(connection.readyState).toBe(1);
+  });
+
   it('takes any subprotocol when it was not told which were asked for', () => {
     const [socket] = duplexPair();
-    const response = { statusCode: 101, headers: { ...right, 'sec-websocket-protocol': 'surprise' } };
+    const response = { statusCode: 101, headers: { ...ANSWER, 'sec-websocket-protocol': 'surprise' } };
     const connection = new Watershed().connect(
       response as unknown as IncomingMessage, socket, Buffer.alloc(0), HANDSHAKE['sec-websocket-key'] as string,
     );
@@ -209,7 +217,7 @@ describe('connect', () => {
 
   it('refuses a subprotocol that was not among those it was told', () => {
     const [socket] = duplexPair();
-    const response = { statusCode: 101, headers: { ...right, 'sec-websocket-protocol': 'surprise' } };
+    const response = { statusCode: 101, headers: { ...ANSWER, 'sec-websocket-protocol': 'surprise' } };
     expect(() =>
       new Watershed().connect(
         response as unknown as IncomingMessage, socket, Buffer.alloc(0), HANDSHAKE['sec-websocket-key'] as string,
@@ -300,9 +308,18 @@ describe('detached', () => {
     expect(await next(server, 'end')).toEqual(['NORMAL', 'done']);
   });
 
-  it('is meant by the value true alone, as in 0.4', async () => {
-    const { result } = await upgrade((req, socket, head) => new Watershed().accept(req, socket, head, undefined));
+  it.each([undefined, null, false, 1, 'true'])('is meant by the value true alone, as in 0.4: not by %j', async (value) => {
+    const shed = new Watershed();
+    const { result } = await upgrade((req, socket, head) => shed.accept(req, socket, head, value as never));
     expect(result).toBeInstanceOf(WatershedConnection);
+  });
+
+  it('needs no head, at either end, and takes any stream', () => {
+    const [near, far] = duplexPair();
+    const key = HANDSHAKE['sec-websocket-key'] as string;
+    const response = { statusCode: 101, headers: ANSWER } as unknown as IncomingMessage;
+    expect(new Watershed().accept(handMadeRequest(), near, undefined, true)).toBe(near);
+    expect(new Watershed().connect(response, far, null, key, true)).toBe(far);
   });
 });
 

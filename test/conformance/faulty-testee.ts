@@ -4,13 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
 import { binary, close, encodeFrame, FrameReader, frame, opcodes, ping, pong, text, type Frame } from './frames.js';
 import type { End } from './raw-peer.js';
-import type { Testee } from './testee.js';
+import { echoServer, type Testee } from './testee.js';
 
 export type Fault =
   | 'none'
@@ -33,7 +32,7 @@ export type Fault =
 
 export function faultyTestee(fault: Fault): Testee {
   return {
-    async listen() {
+    listen() {
       const server = createServer();
       server.on('upgrade', (req, socket: Socket) => {
         const key = req.headers['sec-websocket-key'] ?? '';
@@ -44,15 +43,7 @@ export function faultyTestee(fault: Fault): Testee {
         );
         new FaultyEndpoint(socket, 'server', fault);
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return {
-        port: (server.address() as AddressInfo).port,
-        async close() {
-          server.close();
-          await once(server, 'close');
-        },
-      };
+      return echoServer(server.listen(0, '127.0.0.1'));
     },
 
     connect(port) {

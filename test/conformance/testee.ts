@@ -5,7 +5,8 @@
 
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import type { WebSocketServer } from 'ws';
 import { Watershed, type WatershedConnection } from '../../src/index.js';
 
 export interface Testee {
@@ -24,22 +25,26 @@ export interface EchoServer {
 /** Every message is compressed, if that is agreed on. */
 const options = { perMessageDeflate: { threshold: 0 } };
 
+/** The echo server that a server is which has begun to listen. */
+export async function echoServer(server: Server | WebSocketServer): Promise<EchoServer> {
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 export const watershedTestee: Testee = {
-  async listen() {
+  listen() {
     const watershed = new Watershed(options);
     const server = createServer();
     server.on('upgrade', (req, socket, head) => {
       echo(watershed.accept(req, socket, head));
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      port: (server.address() as AddressInfo).port,
-      async close() {
-        server.close();
-        await once(server, 'close');
-      },
-    };
+    return echoServer(server.listen(0, '127.0.0.1'));
   },
 
   connect(port) {

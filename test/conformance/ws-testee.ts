@@ -1,24 +1,15 @@
 /** The echo endpoint made of ws: an independent implementation, by which the raw peer and the cases are judged. */
 
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { type PerMessageDeflateOptions, WebSocket, WebSocketServer } from 'ws';
-import type { Testee } from './testee.js';
+import { echoServer, type Testee } from './testee.js';
 
 export function wsTestee(perMessageDeflate: PerMessageDeflateOptions | false): Testee {
   const options = { perMessageDeflate, maxFragments: 131_072, maxBufferedChunks: 1_048_576 };
   return {
-    async listen() {
+    listen() {
       const server = new WebSocketServer({ ...options, host: '127.0.0.1', port: 0 });
       server.on('connection', echo);
-      await once(server, 'listening');
-      return {
-        port: (server.address() as AddressInfo).port,
-        async close() {
-          server.close();
-          await once(server, 'close');
-        },
-      };
+      return echoServer(server);
     },
 
     connect(port) {

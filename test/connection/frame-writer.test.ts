@@ -97,7 +97,8 @@ describe('FrameWriter', () => {
   });
 
   it('counts payload bytes until their write calls back, and control frames not at all', async () => {
-    const socket = new KeepingDuplex();
+    // The default is not the same in every version of Node.
+    const socket = new KeepingDuplex({ writableHighWaterMark: 16 * KIB });
     const { writer, written } = writerOver(socket);
     const callback = (): void => undefined;
     socket.isStuck = true;

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Dispatcher, fetch } from 'undici';
 
 import { isBlockedPort } from '../../src/handshake/blocked-ports.js';
-import { closedPort, open } from './opening.js';
+import { freePort } from '../interop/daemon.js';
+import { open } from './opening.js';
 
 describe('a blocked port', () => {
   it("is one that undici's fetch blocks", async () => {
@@ -39,7 +40,7 @@ describe('a blocked port', () => {
   });
 
   it('is connected to with allowBlockedPorts', async () => {
-    const elsewhere = await closedPort();
+    const elsewhere = await freePort();
     const { code } = await open('ws://127.0.0.1:22', {
       allowBlockedPorts: true,
       createConnection: ({ port }) => {

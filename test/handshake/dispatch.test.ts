@@ -9,11 +9,11 @@ import { Agent, type Dispatcher as UndiciDispatcher, EnvHttpProxyAgent, ProxyAge
 import { WebSocketServer } from 'ws';
 
 import { HandshakeError } from '../../src/errors.js';
+import { freePort } from '../interop/daemon.js';
 import {
   acceptFor,
   acceptingServer,
   closed,
-  closedPort,
   fieldOf,
   laterTick,
   open,
@@ -152,7 +152,7 @@ describe.each(agents)('a handshake by a Dispatcher of $name', ({ make }) => {
   });
 
   it('is failed with the code of the system when the connection is refused', async () => {
-    const error = await open(`ws://127.0.0.1:${String(await closedPort())}`, { dispatcher: agent() }).failure;
+    const error = await open(`ws://127.0.0.1:${String(await freePort())}`, { dispatcher: agent() }).failure;
     expect(error.code).toBe('ECONNREFUSED');
   });
 

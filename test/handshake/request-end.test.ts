@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import { acceptingServer, closed, closedPort, laterTick, open, rawServer, switchingProtocols } from './opening.js';
+import { freePort } from '../interop/daemon.js';
+import { acceptingServer, closed, laterTick, open, rawServer, switchingProtocols } from './opening.js';
 
 describe('handshakeTimeout', () => {
   afterEach(() => {
@@ -98,7 +99,7 @@ describe('abort', () => {
   });
 
   it('leaves no error behind when it comes while the connection is being refused', async () => {
-    const attempt = open(`ws://127.0.0.1:${String(await closedPort())}`);
+    const attempt = open(`ws://127.0.0.1:${String(await freePort())}`);
     await new Promise((resolve) => { process.nextTick(resolve); });
     attempt.handshake.abort();
     await laterTick();

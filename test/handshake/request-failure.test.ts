@@ -5,7 +5,8 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
 import { HandshakeError, WatershedError } from '../../src/errors.js';
-import { acceptFor, closed, closedPort, laterTick, open, rawServer, switchingProtocols } from './opening.js';
+import { freePort } from '../interop/daemon.js';
+import { acceptFor, closed, laterTick, open, rawServer, switchingProtocols } from './opening.js';
 
 describe('a failed handshake', () => {
   const failures: {
@@ -171,13 +172,13 @@ describe('a failed handshake', () => {
   });
 
   it('has the code of the system when the connection is refused', async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const error = await open(`ws://127.0.0.1:${String(port)}`).failure;
     expect(error).toMatchObject({ code: 'ECONNREFUSED', message: `connect ECONNREFUSED 127.0.0.1:${String(port)}` });
   });
 
   it('says what happened at each address when all refuse', async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const error = await open(`ws://example.com:${String(port)}`, {
       lookup: (_host, _options, callback) => {
         callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }]);

@@ -1,32 +1,18 @@
 /** Finds and runs servers that come as Debian packages. Knows nothing of what the tests do with them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, it, onTestFinished } from 'vitest';
-import { isContinuousIntegration } from '../continuous-integration.js';
+import { onTestFinished } from 'vitest';
+import { describeIfInstalled, isExecutable } from '../installed-program.js';
 
-/**
- * Like vitest's `describe`, for tests of a program that has to be installed. Where it is not, one test stands in: it
- * fails if `CI` is set, and otherwise says in a line that this part did not run.
- */
+/** Like vitest's `describe`, with the path of a program, and with what `describeIfInstalled` does where it is missing. */
 export function describeWithProgram(program: string, name: string, tests: (path: string) => void): void {
-  const path = findProgram(program);
-  if (path === undefined) {
-    it(`${name}: needs ${program}`, () => {
-      const message = `Not run: ${name}. No ${program} was found.`;
-      if (isContinuousIntegration()) throw new Error(message);
-      console.warn(message);
-    });
-    return;
-  }
-  describe(name, () => {
-    tests(path);
-  });
+  describeIfInstalled(name, findProgram(program), `No ${program} was found`, tests);
 }
 
 /** A directory for a program's configuration, which is gone after the test. */
@@ -38,7 +24,7 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago, for a program that cannot choose one by itself. */
+/** A port of 127.0.0.1 on which nothing listens: for a program that cannot choose one by itself, or to be refused. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -83,13 +69,4 @@ function findProgram(program: string): string | undefined {
   // Debian installs servers where only the superuser's PATH leads.
   const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return directories.map((directory) => join(directory, program)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

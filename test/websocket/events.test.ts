@@ -107,6 +107,18 @@ describe('an event', () => {
     }
   });
 
+  it('is trusted when the socket has made it, and not when a script has', async () => {
+    const opened = await nextEvent(connect(), 'open');
+    const made = [opened, await messageEvent(), await errorEvent(), await closeEvent()];
+    expect(made.map(({ type, isTrusted }) => [type, isTrusted])).toEqual([
+      ['open', true],
+      ['message', true],
+      ['error', true],
+      ['close', true],
+    ]);
+    expect([new MessageEvent('message').isTrusted, new CloseEvent('close').isTrusted]).toEqual([false, false]);
+  });
+
   it('has what every event has', async () => {
     const ws = await open();
     ws.send('hello');

@@ -239,7 +239,7 @@ export const sentScenarios = {
   },
 
   async 'bufferedAmount: stays while the server does not read'(recorder) {
-    const webSocket = await recorder.open('pause', 'wait:100', 'resume', 'receive', 'text:got it', 'echo');
+    const webSocket = await recorder.open('pause', 'wait:1500', 'resume', 'receive', 'text:got it', 'echo');
     // More than the operating system's buffers take.
     webSocket.send(new Uint8Array(16 * 1048576));
     recorder.note('bufferedAmount', webSocket.bufferedAmount);
