@@ -167,7 +167,8 @@ export class Outbound {
         (cause: unknown) => {
           // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
           write(() => {
-            this.#handler.onUnsendable(new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause }));
+            const message = 'A Blob could not be read';
+            this.#handler.onUnsendable(new WatershedError('WATERSHED_UNREADABLE_BLOB', message, { cause }));
           });
         },
       );
@@ -255,8 +256,12 @@ export class Outbound {
     }
     deflater.deflate(data, (cause, payload) => {
       write(() => {
-        if (cause === undefined) this.#writeDeflated(opcode, data, payload, callback);
-        else this.#handler.onUnsendable(new WatershedError('WATERSHED_UNSENDABLE', 'A message could not be compressed', { cause }));
+        if (cause === undefined) {
+          this.#writeDeflated(opcode, data, payload, callback);
+          return;
+        }
+        const message = 'A message could not be compressed';
+        this.#handler.onUnsendable(new WatershedError('WATERSHED_UNSENDABLE', message, { cause }));
       });
     });
   }

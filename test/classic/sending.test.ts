@@ -28,9 +28,12 @@ describe('send', () => {
     expect((await peer.frame()).payload.toString()).toBe('next');
   });
 
-  it('throws a TypeError for a callback that is no function, and sends nothing', async () => {
+  it('throws a TypeError for options or a callback of the wrong type, and sends nothing', async () => {
     const { connection, peer } = await serverEnd();
-    expect(() => connection.send('not sent', 'callback' as never)).toThrow(/^callback must be a function/);
+    expect(() => connection.send('not sent', 'callback' as never)).toThrow(TypeError);
+    expect(() => connection.send('not sent', { compres: true } as never)).toThrow(TypeError);
+    expect(() => connection.send('not sent', { compress: 1 } as never)).toThrow(TypeError);
+    expect(() => connection.send('not sent', {}, 'callback' as never)).toThrow(/^callback must be a function/);
     connection.send('sent');
     expect((await peer.frame()).payload.toString()).toBe('sent');
   });
