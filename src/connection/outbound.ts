@@ -49,8 +49,13 @@ export interface EncodedMessage {
   readonly isCompressed: boolean;
 }
 
-/** Takes what writes a message that has become ready. */
-type Write = (write: () => void) => void;
+/** A message whose turn it is. One of these is called, once, at once or later. */
+interface Turn {
+  /** It is ready, and this is what writes it. */
+  write(write: () => void): void;
+  /** It cannot be made ready. */
+  fail(error: WatershedError): void;
+}
 
 /** Bytes below which compressing a message gains little and costs much. */
 const DEFAULT_THRESHOLD = 1024;
@@ -156,20 +161,17 @@ export class Outbound {
 
   /** The contents of a Blob, which are read when it is its turn. */
   blob(blob: Blob): boolean {
-    this.#waitPending(blob.size, undefined, (write) => {
+    this.#waitPending(blob.size, undefined, (turn) => {
       blob.arrayBuffer().then(
         (buffer) => {
           const data = new Uint8Array(buffer);
           if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
-          if (this.#threshold <= data.length) this.#deflateInTurn(Opcode.BINARY, data, undefined, write);
-          else write(() => this.#writer?.binary(data, undefined));
+          if (this.#threshold <= data.length) this.#deflateInTurn(Opcode.BINARY, data, undefined, turn);
+          else turn.write(() => this.#writer?.binary(data, undefined));
         },
         (cause: unknown) => {
           // A Blob of a file that has changed since. To leave it out would be to lose a message in silence.
-          write(() => {
-            const message = 'A Blob could not be read';
-            this.#handler.onUnsendable(new WatershedError('WATERSHED_UNREADABLE_BLOB', message, { cause }));
-          });
+          turn.fail(new WatershedError('WATERSHED_UNREADABLE_BLOB', 'A Blob could not be read', { cause }));
         },
       );
     });
@@ -243,26 +245,20 @@ export class Outbound {
     }
     // A thread reads the bytes while the caller may change them.
     const copy = opcode === Opcode.TEXT ? data : Buffer.from(data);
-    this.#waitPending(copy.length, callback, (write) => { this.#deflateInTurn(opcode, copy, callback, write); });
+    this.#waitPending(copy.length, callback, (turn) => { this.#deflateInTurn(opcode, copy, callback, turn); });
     return this.#hasRoom();
   }
 
   /** Compresses a message whose turn it is. */
-  #deflateInTurn(opcode: Opcode, data: Uint8Array, callback: SendCallback | undefined, write: Write): void {
+  #deflateInTurn(opcode: Opcode, data: Uint8Array, callback: SendCallback | undefined, turn: Turn): void {
     const deflater = this.#deflater as Deflater;
     if (data.length <= SYNC_DEFLATE) {
-      write(() => { this.#writeDeflated(opcode, data, deflater.deflateSync(data), callback); });
+      turn.write(() => { this.#writeDeflated(opcode, data, deflater.deflateSync(data), callback); });
       return;
     }
     deflater.deflate(data, (cause, payload) => {
-      write(() => {
-        if (cause === undefined) {
-          this.#writeDeflated(opcode, data, payload, callback);
-          return;
-        }
-        const message = 'A message could not be compressed';
-        this.#handler.onUnsendable(new WatershedError('WATERSHED_UNSENDABLE', message, { cause }));
-      });
+      if (cause === undefined) turn.write(() => { this.#writeDeflated(opcode, data, payload, callback); });
+      else turn.fail(new WatershedError('WATERSHED_UNSENDABLE', 'A message could not be compressed', { cause }));
     });
   }
 
@@ -276,23 +272,25 @@ export class Outbound {
 
   /** A message that is ready, and waits for those before it. */
   #wait(bytes: number, write: () => void, callback: SendCallback | undefined): void {
-    this.#waitPending(bytes, callback, (ready) => { ready(write); });
+    this.#waitPending(bytes, callback, (turn) => { turn.write(write); });
   }
 
-  /**
-   * A message that waits, and takes time when it is its turn: `prepare` is called then, and calls `write` with what
-   * writes the message, at once or later.
-   */
-  #waitPending(bytes: number, callback: SendCallback | undefined, prepare: (write: Write) => void): void {
+  /** A message that waits, and takes time when it is its turn: `prepare` is called then. */
+  #waitPending(bytes: number, callback: SendCallback | undefined, prepare: (turn: Turn) => void): void {
     let isCancelled = false;
     this.#queuedAmount += bytes;
     this.queue.push(
       (done) => {
-        prepare((write) => {
-          if (isCancelled) return;
-          this.#queuedAmount -= bytes;
-          write();
-          done();
+        prepare({
+          write: (write) => {
+            if (isCancelled) return;
+            this.#queuedAmount -= bytes;
+            write();
+            done();
+          },
+          fail: (error) => {
+            if (!isCancelled) this.#handler.onUnsendable(error);
+          },
         });
       },
       (error) => {

@@ -2,9 +2,9 @@
  * The compression of messages (RFC 7692 section 7.2): one message in, one message out. It knows no frame and no queue:
  * whoever calls gives it one message at a time, in order.
  *
- * Nothing is held between two messages but the history that context takeover needs (section 7.1.1), as plain bytes: each
- * message is compressed by a call of its own, with the history as its dictionary. Small messages are compressed at once,
- * larger ones in the thread pool: the way there costs more than a small message does.
+ * Nothing is held between two messages but the history that context takeover needs (section 7.1.1), as plain bytes:
+ * each message is compressed by a call of its own, with the history as its dictionary. Small messages are compressed at
+ * once, larger ones in the thread pool: the way there costs more than a small message does.
  */
 import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import { ProtocolError } from '../errors.js';

@@ -2,7 +2,7 @@
  * Who may use the thread pool for zlib: a few messages at a time, in the whole process, in the order in which they ask.
  *
  * A zlib stream that works holds up to 266 KB. A thousand connections that compressed 64 KiB at once took 266 MB; with
- * eight at a time it is 28 MB, and no slower in all, for there are four threads unless the user wants more.
+ * eight at a time it is 28 MB, and took 1.3 s in all instead of 1.0 s.
  */
 type Turn = (done: () => void) => void;
 

@@ -380,7 +380,7 @@ export class Receiver {
     return this.#fail(
       'WATERSHED_RESERVED_BITS',
       CloseCode.PROTOCOL_ERROR,
-      `RFC 6455 section 5.2: ${names.filter(Boolean).join(', ')} must be 0, no extension that uses it was negotiated`,
+      `RFC 6455 section 5.2: ${names.filter(Boolean).join(', ')} must be 0 in this frame, as far as was negotiated`,
     );
   }
 
