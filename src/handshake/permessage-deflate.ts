@@ -64,16 +64,14 @@ export function readAnswer(answer: Extension, options: PerMessageDeflateOptions)
   if (serverMaxWindowBits !== undefined && (parameters.serverMaxWindowBits ?? MAX_WINDOW_BITS) > serverMaxWindowBits) {
     return 'RFC 7692 section 7.1.2.1: server_max_window_bits is larger than was asked for';
   }
-  // What the client has limited by itself holds, whatever the server says (section 7.1.2.2).
-  const asked = typeof parameters.clientMaxWindowBits === 'number' ? parameters.clientMaxWindowBits : MAX_WINDOW_BITS;
-  return parametersOf(
-    {
-      ...parameters,
-      clientNoContextTakeover: parameters.clientNoContextTakeover || options.clientNoContextTakeover === true,
-      clientMaxWindowBits: Math.min(asked, options.clientMaxWindowBits ?? MAX_WINDOW_BITS),
-    },
-    false,
-  );
+  // What the client has limited by itself holds, even if the server says nothing of it (section 7.1.2.2).
+  const offered = options.clientMaxWindowBits ?? MAX_WINDOW_BITS;
+  const { clientMaxWindowBits = offered } = parameters;
+  if (Number(clientMaxWindowBits) > offered) {
+    return 'RFC 7692 section 7.1.2.2: client_max_window_bits is larger than was offered';
+  }
+  const clientNoContextTakeover = parameters.clientNoContextTakeover || options.clientNoContextTakeover === true;
+  return parametersOf({ ...parameters, clientNoContextTakeover, clientMaxWindowBits }, false);
 }
 
 /** What a server answers to an offer; undefined when it cannot be met with these options. */

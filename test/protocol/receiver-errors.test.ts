@@ -47,7 +47,7 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
       expect(errorOf(bytesOf({ opcode, rsv }), { isServer })).toMatchObject({
         code: 'WATERSHED_RESERVED_BITS',
         closeCode: 1002,
-        message: `RFC 6455 section 5.2: ${names} must be 0, no extension that uses it was negotiated`,
+        message: `RFC 6455 section 5.2: ${names} must be 0 in this frame, as far as was negotiated`,
       });
     }
     const continued = bytesOf({ opcode: TEXT, fin: false }, { opcode: CONTINUATION, rsv });
