@@ -322,8 +322,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   /**
-   * Takes this turn of the event loop for an event. Whoever is told something while the turn is free is alone in it: all
-   * microtasks have run.
+   * Takes this turn of the event loop for an event. Whoever is told something while the turn is free is alone in it:
+   * all microtasks have run.
    * @returns false if the turn is not free.
    */
   takeTurn(): boolean {

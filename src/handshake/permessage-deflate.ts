@@ -56,7 +56,7 @@ export function acceptDeflate(offers: readonly Extension[], options: PerMessageD
  */
 export function readAnswer(answer: Extension, options: PerMessageDeflateOptions): DeflateParameters | string {
   const parameters = parseParameters(answer, 'answer');
-  if (parameters === undefined) return 'RFC 7692 section 7.1: permessage-deflate has a parameter that is wrong or unknown';
+  if (parameters === undefined) return 'RFC 7692 section 7.1: a parameter of permessage-deflate is wrong or unknown';
   const { serverMaxWindowBits, serverNoContextTakeover } = options;
   if (serverNoContextTakeover === true && !parameters.serverNoContextTakeover) {
     return 'RFC 7692 section 7.1.1.1: server_no_context_takeover was asked for, and is not in the answer';

@@ -1,8 +1,9 @@
 /**
  * The events of the WHATWG face: real events, built by the platform's Event constructor. They know no connection.
  *
- * Their prototypes chain to the platform's MessageEvent and CloseEvent where it has them, so that `instanceof` holds for
- * both, while the constructor that runs is that of Event: up to eight times cheaper than the platform's MessageEvent.
+ * Their prototypes chain to the platform's MessageEvent and CloseEvent where it has them, so that `instanceof` holds
+ * for both, while the constructor that runs is that of Event: up to eight times cheaper than the platform's
+ * MessageEvent.
  */
 import { inspect, type InspectOptions } from 'node:util';
 import { isIterableObject, toDOMString, toUnsignedShort, toUSVString } from './conversions.js';

@@ -21,7 +21,8 @@ export function getURLRecord(url: string): URL {
   else if (urlRecord.protocol === 'https:') urlRecord.protocol = 'wss:';
   // 5. If urlRecord's scheme is not "ws" or "wss", then throw a "SyntaxError" DOMException.
   if (!SCHEMES.includes(urlRecord.protocol)) {
-    throw syntaxError(`The URL's scheme must be "ws", "wss", "http" or "https", but is "${urlRecord.protocol.slice(0, -1)}"`);
+    const scheme = urlRecord.protocol.slice(0, -1);
+    throw syntaxError(`The URL's scheme must be "ws", "wss", "http" or "https", but is "${scheme}"`);
   }
   // 6. If urlRecord's fragment is non-null, then throw a "SyntaxError" DOMException. An empty one shows in href alone.
   if (urlRecord.href.includes('#')) throw syntaxError('The URL must not have a fragment');

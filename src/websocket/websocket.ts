@@ -1,7 +1,7 @@
 /**
  * The WHATWG face: the WebSocket interface (WebSockets Standard, https://websockets.spec.whatwg.org/), on both ends. It
- * translates and holds no protocol. The standard's steps stand as comments over the code that does them. What TypeScript
- * sees of it, and what its users read, is in interface.ts.
+ * translates and holds no protocol. The standard's steps stand as comments over the code that does them. What
+ * TypeScript sees of it, and what its users read, is in interface.ts.
  */
 import { Blob } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -26,7 +26,14 @@ import {
 } from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';
-import { clampToUnsignedShort, isIterableObject, toDOMString, toMessage, toProtocols, toUSVString } from './conversions.js';
+import {
+  clampToUnsignedShort,
+  isIterableObject,
+  toDOMString,
+  toMessage,
+  toProtocols,
+  toUSVString,
+} from './conversions.js';
 import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
 import { createCloseEvent, createErrorEvent, createEvent, createMessageEvent } from './events.js';
@@ -73,10 +80,13 @@ export class WebSocket extends EventTarget {
 
   constructor(
     url: string | URL,
-    ...[protocols = [], options]: [protocols?: string | Iterable<string> | WebSocketInit, options?: WebSocketOptions | null]
+    ...[protocols = [], options]: [
+      protocols?: string | Iterable<string> | WebSocketInit,
+      options?: WebSocketOptions | null,
+    ]
   ) {
     super();
-    if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': 1 argument required, but only 0 present");
+    if (arguments.length === 0) throw new TypeError('WebSocket: 1 argument required, but only 0 present: the URL');
     if ((url as unknown) === ADOPT) {
       this.#connection = protocols as unknown as Connection;
       this.#url = this.#connection.url;
@@ -88,8 +98,8 @@ export class WebSocket extends EventTarget {
       // 2. Let urlRecord be the result of getting a URL record given url and baseURL.
       const urlRecord = getURLRecord(usvURL);
       // 3. If protocols is a string, set protocols to a sequence consisting of just that string.
-      // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […], then
-      //    throw a "SyntaxError" DOMException.
+      // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […],
+      //    then throw a "SyntaxError" DOMException.
       checkProtocols(requested);
       const clientOptions: WebSocketOptions = omitProtocols({ ...options, ...init });
       const resolved = resolveWebSocketOptions(clientOptions, clientDefaults);
@@ -99,8 +109,9 @@ export class WebSocket extends EventTarget {
       this.#connection.url = this.#url;
       // 7.1. Establish a WebSocket connection given urlRecord, protocols, and client.
       const connection = this.#connection;
+      const { perMessageDeflate = false } = resolved;
       connection.beginOpening(
-        openHandshake(urlRecord, requested, { ...clientOptions, perMessageDeflate: resolved.perMessageDeflate ?? false }, {
+        openHandshake(urlRecord, requested, { ...clientOptions, perMessageDeflate }, {
           onEstablished: (established) => { connection.open(established.socket, established.head, established); },
           onFailure: (error) => { connection.failOpening(error); },
         }),
@@ -115,7 +126,7 @@ export class WebSocket extends EventTarget {
   }
 
   static accept(req: IncomingMessage, socket: Duplex, head: Buffer, options: WebSocketAcceptOptions = {}): WebSocket {
-    const { watershed, detached, ...acceptOptions } = options as WebSocketAcceptOptions & Pick<AcceptOptions, 'detached'>;
+    const { watershed, detached, ...acceptOptions }: WebSocketAcceptOptions & Pick<AcceptOptions, 'detached'> = options;
     if (detached === true) throw new TypeError('options.detached must not be true: a WebSocket keeps its socket');
     const group = watershed === undefined ? undefined : groupOf(watershed);
     if (watershed !== undefined && group === undefined) throw typeError('options.watershed', 'a Watershed', watershed);
@@ -216,7 +227,8 @@ export class WebSocket extends EventTarget {
     // 1. If code is present, but is neither an integer equal to 1000 nor an integer in the range 3000 to 4999,
     //    inclusive, throw an "InvalidAccessError" DOMException.
     if (closeCode !== undefined && closeCode !== 1000 && (closeCode < 3000 || closeCode > 4999)) {
-      throw new DOMException(`The close code must be 1000 or 3000 to 4999, but is ${String(closeCode)}`, 'InvalidAccessError');
+      const message = `The close code must be 1000 or 3000 to 4999, but is ${String(closeCode)}`;
+      throw new DOMException(message, 'InvalidAccessError');
     }
     // 2. If reason is present, then: 2.2. If reasonBytes is longer than 123 bytes, then throw a "SyntaxError".
     if (Buffer.byteLength(closeReason) > MAX_REASON_LENGTH) {
@@ -232,7 +244,7 @@ export class WebSocket extends EventTarget {
   }
 
   send(data: unknown): void {
-    if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': 1 argument required, but only 0 present");
+    if (arguments.length === 0) throw new TypeError('send: 1 argument required, but only 0 present: the data');
     const message = toMessage(data);
     // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
     if (this.#readyState === CONNECTING) {
@@ -322,8 +334,9 @@ export class WebSocket extends EventTarget {
     // 2. Let dataForEvent be determined by switching on type and binary type.
     const dataForEvent =
       typeof data === 'string' ? data : this.#binaryType === 'blob' ? new Blob([data]) : toArrayBuffer(data);
-    // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute initialized
-    //    to the serialization of the WebSocket object's url's origin, and the data attribute initialized to dataForEvent.
+    // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute
+    //    initialized to the serialization of the WebSocket object's url's origin, and the data attribute initialized to
+    //    dataForEvent.
     this.#fire(createMessageEvent(dataForEvent, this.#origin));
   }
 
@@ -341,8 +354,8 @@ export class WebSocket extends EventTarget {
   #closed({ close, wasClean }: ConnectionEnd): void {
     // 1. Change the ready state to CLOSED (3).
     this.#readyState = CLOSED;
-    // 2. If the user agent was required to fail the WebSocket connection, or if the WebSocket connection was closed after
-    //    being flagged as full, fire an event named error at the WebSocket object.
+    // 2. If the user agent was required to fail the WebSocket connection, or if the WebSocket connection was closed
+    //    after being flagged as full, fire an event named error at the WebSocket object.
     if (this.#error !== undefined) this.#fire(createErrorEvent(this.#error));
     // 3. Fire an event named close at the WebSocket object, using CloseEvent.
     const code = close === undefined ? 1006 : (close.code ?? 1005);
