@@ -7,14 +7,16 @@
  * becomes an uncaught exception of its own, after which the next message is delivered.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { constants, isUtf8, type Blob } from 'node:buffer';
+import { constants, type Blob } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
 import { CloseCode, encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
+import { invalidUtf8 } from '../protocol/frame-errors.js';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import { type DeflateParameters, Inflater } from '../protocol/permessage-deflate.js';
-import { invalidUtf8, Receiver, type ReceiverHandler } from '../protocol/receiver.js';
+import { Receiver, type ReceiverHandler } from '../protocol/receiver.js';
+import { decodeUtf8 } from '../protocol/text.js';
 import { nextPhase, readyStates, type Phase, type ReadyState, type Transition } from './closing-handshake.js';
 import type { ConnectionGroup } from './connection-group.js';
 import { type ConnectionListener, NOBODY } from './connection-listener.js';
@@ -397,10 +399,10 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (opcode === Opcode.BINARY) {
       // zlib gives a part of a larger buffer, which a small message would keep alive.
       this.#deliverBinary(data.length < data.buffer.byteLength ? Buffer.from(data) : data);
-    } else if (isUtf8(data)) {
-      this.#deliverText(data.toString());
     } else {
-      this.#fail(invalidUtf8(), CloseCode.MALFORMED);
+      const text = decodeUtf8(data, 0, data.length);
+      if (text === undefined) this.#fail(invalidUtf8(), CloseCode.MALFORMED);
+      else this.#deliverText(text);
     }
   }
 

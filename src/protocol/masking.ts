@@ -5,9 +5,13 @@
  * are never changed: what is masked or unmasked goes to memory of our own.
  */
 import { randomFillSync } from 'node:crypto';
+import { frameScanner } from './frame-scanner.js';
 
 /** From here on a view of whole words costs less than it saves. */
 const WORDS_FROM = 128;
+
+/** From here on WebAssembly takes less, though the bytes are copied to it and back. */
+const WASM_FROM = 256;
 
 // Where a rotated key becomes one word in the platform's byte order.
 const keyBytes = new Uint8Array(4);
@@ -30,6 +34,11 @@ export function mask(
 ): number {
   const shift = (phase & 3) * 8;
   const key = shift === 0 ? maskingKey : (maskingKey >>> shift) | (maskingKey << (32 - shift));
+  const scanner = length >= WASM_FROM ? frameScanner() : undefined;
+  if (scanner !== undefined) {
+    const from = source.subarray(sourceStart, sourceStart + length);
+    return scanner.mask(from, target.subarray(targetStart, targetStart + length), key) ? 0x80 : 0;
+  }
   return length < WORDS_FROM
     ? maskBytes(source, sourceStart, length, target, targetStart, key)
     : maskWords(source, sourceStart, length, target, targetStart, key);

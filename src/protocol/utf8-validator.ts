@@ -11,8 +11,16 @@ export class Utf8Validator {
   #lowerBoundary = 0x80;
   #upperBoundary = 0xbf;
 
-  /** Takes the bytes from `start` to `end`. Returns false when they cannot go on what came before. */
-  push(bytes: Buffer, start: number, end: number): boolean {
+  /** Whether it is known that everything so far was ASCII. */
+  isAscii = true;
+
+  /**
+   * Takes the bytes from `start` to `end`, of which it may be known that they are ASCII. Returns false when they cannot
+   * go on what came before.
+   */
+  push(bytes: Buffer, start: number, end: number, isAscii = false): boolean {
+    if (isAscii && this.#bytesNeeded === 0) return true;
+    if (!isAscii) this.isAscii = false;
     // The character that the last piece left open.
     while (this.#bytesNeeded > 0 && start < end) {
       if (!this.#step(bytes[start++] as number)) return false;
