@@ -6,7 +6,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
-import type { FrameBits, Sender } from '../protocol/sender.js';
+import { type FrameBits, MAX_RUN_TEXT, type Sender } from '../protocol/sender.js';
 import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 
 /** Called once: without an error when the transport took the message, with one when it did not go out. */
@@ -14,6 +14,9 @@ export type SendCallback = (error?: Error) => void;
 
 /** Larger payloads are not copied into the batch but handed to the transport as they are, in one writev with it. */
 export const COPY_LIMIT = 16 * 1024;
+
+/** The most UTF-16 code units in a run: what it may take in UTF-8 fits into one batch. */
+const MAX_RUN = 16 * 1024;
 
 /** A write that has not called back. */
 interface PendingWrite {
@@ -48,6 +51,10 @@ export class FrameWriter {
   #batchEnd = 0;
   #batchBytes = 0;
   #batchCallbacks: SendCallback[] | undefined;
+  /** Short texts that are not encoded yet: they come behind the batch. */
+  #run = '';
+  /** Whether the last text was ASCII. If not, the next one will hardly be: then each is encoded by itself. */
+  #expectsAscii = true;
 
   #holds = 0;
   #isScheduled = false;
@@ -69,7 +76,13 @@ export class FrameWriter {
 
   /** The payload bytes of messages whose write has not called back. */
   get bufferedAmount(): number {
+    if (this.#run !== '') this.#endRun();
     return this.#bufferedAmount;
+  }
+
+  /** At least `bufferedAmount`, without a need to encode anything: a UTF-16 code unit takes at most 3 bytes. */
+  get maxBufferedAmount(): number {
+    return this.#bufferedAmount + this.#run.length * 3;
   }
 
   /** Whether the transport asks to wait before more is written. */
@@ -79,6 +92,17 @@ export class FrameWriter {
 
   /** Adds a text message. */
   text(text: string, callback: SendCallback | undefined): void {
+    if (text.length <= MAX_RUN_TEXT && callback === undefined && this.#expectsAscii) {
+      if (this.#run.length > MAX_RUN) this.#endRun();
+      this.#run = this.#sender.addToRun(this.#run, text);
+      if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
+      return;
+    }
+    if (this.#run !== '') this.#endRun();
+    this.#text(text, callback);
+  }
+
+  #text(text: string, callback: SendCallback | undefined): void {
     const room = this.#sender.maxTextFrameLength(text);
     if (room > MAX_BATCH) {
       this.#largeText(text, callback);
@@ -86,7 +110,22 @@ export class FrameWriter {
     }
     const batch = this.#reserve(room);
     this.#batchEnd = this.#sender.writeText(batch, this.#batchEnd, text);
+    this.#expectsAscii = this.#sender.textLength === text.length;
     this.#count(this.#sender.textLength, callback);
+  }
+
+  /** Encodes the run: whatever else is added comes behind it. */
+  #endRun(): void {
+    const run = this.#run;
+    this.#run = '';
+    const batch = this.#reserve(this.#sender.maxRunLength(run));
+    const end = this.#sender.writeRun(batch, this.#batchEnd, run);
+    if (end > this.#batchEnd) {
+      this.#batchEnd = end;
+      this.#count(this.#sender.textLength, undefined);
+    } else {
+      for (const text of this.#sender.textsOf(run)) this.#text(text, undefined);
+    }
   }
 
   /** Adds a binary message. Above the copy limit a server's writer refers to the bytes until the write calls back. */
@@ -102,6 +141,7 @@ export class FrameWriter {
     bytes: number,
     callback: SendCallback | undefined,
   ): void {
+    if (this.#run !== '') this.#endRun();
     if (payload.length > COPY_LIMIT) {
       this.#largePayload(opcode, payload, bits, bytes, callback);
       return;
@@ -113,12 +153,14 @@ export class FrameWriter {
 
   /** Adds a control frame, which `bufferedAmount` does not count. */
   control(opcode: Opcode, payload: Uint8Array): void {
+    if (this.#run !== '') this.#endRun();
     const batch = this.#reserve(this.#sender.frameLength(payload.length));
     this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, opcode, payload);
   }
 
   /** Adds a frame that is encoded already, and that nobody will change. */
   encoded(frame: Buffer, payloadLength: number): void {
+    if (this.#run !== '') this.#endRun();
     if (frame.length > COPY_LIMIT) {
       this.#writeBehindBatch(frame, payloadLength, undefined);
       return;
@@ -141,6 +183,7 @@ export class FrameWriter {
 
   /** Writes everything that was added, now. */
   flush(): void {
+    if (this.#run !== '') this.#endRun();
     const batch = this.#batch;
     if (batch === undefined) return;
     const length = this.#batchEnd;
@@ -178,6 +221,7 @@ export class FrameWriter {
     for (let write = this.#firstWrite; write !== undefined; write = write.next) callbacks.push(...write.callbacks);
     callbacks.push(...(this.#batchCallbacks ?? NO_CALLBACKS));
     if (this.#batch !== undefined) releaseBuffer(this.#batch);
+    this.#run = '';
     this.#firstWrite = undefined;
     this.#lastWrite = undefined;
     this.#batch = undefined;

@@ -301,9 +301,13 @@ export class Outbound {
   }
 
   #hasRoom(): boolean {
+    const { highWaterMark, maxBufferedAmount } = this.#options;
+    // Far below both limits nothing need be known exactly.
+    const most = this.#queuedAmount + (this.#writer?.maxBufferedAmount ?? 0);
+    if (most < highWaterMark && most <= maxBufferedAmount) return true;
     const { bufferedAmount } = this;
-    if (bufferedAmount > this.#options.maxBufferedAmount) this.#handler.onBufferLimit(bufferedAmount);
-    if (bufferedAmount < this.#options.highWaterMark) return true;
+    if (bufferedAmount > maxBufferedAmount) this.#handler.onBufferLimit(bufferedAmount);
+    if (bufferedAmount < highWaterMark) return true;
     this.#needsDrain = true;
     return false;
   }

@@ -34,6 +34,7 @@ import {
   SCAN_CAPACITY,
 } from './frame-scanner.js';
 import { mask } from './masking.js';
+import { allocatePayload, copyPayload } from './payload-memory.js';
 import { decodeUtf8, decodeValidUtf8 } from './text.js';
 import { Utf8Validator } from './utf8-validator.js';
 
@@ -68,11 +69,6 @@ let scratch: Buffer | undefined;
  */
 const GROUP_LENGTH = 512;
 const GROUPED_LENGTH = 128;
-
-/** Arrays up to this many bytes live among the objects, and so a short message that is kept keeps nothing but itself. */
-const MAX_HEAP_ARRAY = 64;
-
-const { slice } = Uint8Array.prototype;
 
 export class Receiver {
   readonly #handler: ReceiverHandler;
@@ -252,7 +248,7 @@ export class Receiver {
       const length = kind >>> KIND_BITS;
       const end = start + length;
       if ((kind & IS_BINARY) !== 0) {
-        handler.onBinary(copyOf(memory, start, length));
+        handler.onBinary(copyPayload(memory, start, length));
       } else if ((kind & IS_ASCII) === 0) {
         const text = decodeUtf8(memory, start, end);
         if (text === undefined) this.#fail(invalidUtf8());
@@ -463,8 +459,8 @@ export class Receiver {
 
   /** The payload of a frame that arrived whole, in memory of its own: a view would keep the chunk alive. */
   #copyPayload(chunk: Buffer, offset: number, length: number): Buffer {
-    if (!this.#isServer) return copyOf(chunk, offset, length);
-    const payload = length > MAX_HEAP_ARRAY ? Buffer.allocUnsafe(length) : Buffer.alloc(length);
+    if (!this.#isServer) return copyPayload(chunk, offset, length);
+    const payload = allocatePayload(length);
     this.#copyMasked(chunk, offset, length, payload, 0);
     return payload;
   }
@@ -492,12 +488,4 @@ export class Receiver {
     this.#handler.onProtocolError(error);
     return 0;
   }
-}
-
-/** A part of a chunk, in memory of its own: a view would keep all of the chunk alive. */
-function copyOf(chunk: Buffer, start: number, length: number): Buffer {
-  if (length <= MAX_HEAP_ARRAY) return slice.call(chunk, start, start + length) as Buffer;
-  const copy = Buffer.allocUnsafe(length);
-  chunk.copy(copy, 0, start, start + length);
-  return copy;
 }

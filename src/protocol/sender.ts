@@ -13,6 +13,22 @@ export interface FrameBits {
 
 const WHOLE_MESSAGE: FrameBits = { fin: true, rsv1: false };
 
+/** The longest text that can stand in a run: one whose length takes a single byte. */
+export const MAX_RUN_TEXT = 125;
+
+/**
+ * What stands before a text in a run: room for the frame's header, its second byte in place, which is ASCII as the rest
+ * is.
+ */
+const serverPrefixes = prefixes(0);
+const clientPrefixes = prefixes(4);
+
+function prefixes(maskingKeyLength: number): readonly string[] {
+  return Array.from({ length: MAX_RUN_TEXT + 1 }, (_, length) => {
+    return `\0${String.fromCharCode(length)}${'\0'.repeat(maskingKeyLength)}`;
+  });
+}
+
 export class Sender {
   /** A client masks every frame, a server none (RFC 6455 section 5.1). */
   readonly masks: boolean;
@@ -67,6 +83,55 @@ export class Sender {
     if (this.masks) mask(target, start, length, target, start, target.readInt32LE(start - 4), 0);
     this.textLength = length;
     return start + length;
+  }
+
+  // A run: short texts, one behind the other in one string, with room for their headers. If all of it is ASCII, one call
+  // of the platform encodes it, which takes half the time of one for each text.
+
+  /** A run with one more text, of at most {@link MAX_RUN_TEXT} UTF-16 code units. */
+  addToRun(run: string, text: string): string {
+    return run + ((this.masks ? clientPrefixes : serverPrefixes)[text.length] as string) + text;
+  }
+
+  /** The length of what {@link writeRun} makes of a run, and 4 bytes that it needs to see that it is ASCII. */
+  maxRunLength(run: string): number {
+    return run.length + 4;
+  }
+
+  /**
+   * Writes the texts of a run, as {@link writeText} would. Sets {@link textLength}, to that of all of them.
+   * @returns where the last frame ends; `offset` if a text is not ASCII, and then nothing was written
+   */
+  writeRun(target: Buffer, offset: number, run: string): number {
+    const end = offset + run.length;
+    if (target.write(run, offset, this.maxRunLength(run)) !== run.length) return offset;
+    const header = this.masks ? 6 : 2;
+    let payloads = 0;
+    for (let frame = offset; frame < end;) {
+      const length = target[frame + 1] as number;
+      const start = frame + header;
+      target[frame] = Opcode.TEXT | FIN;
+      if (this.masks) {
+        const key = generateMaskingKey();
+        target[frame + 1] = length | MASK;
+        target.writeInt32LE(key, frame + 2);
+        mask(target, start, length, target, start, key, 0);
+      }
+      payloads += length;
+      frame = start + length;
+    }
+    this.textLength = payloads;
+    return end;
+  }
+
+  /** The texts of a run. */
+  *textsOf(run: string): Iterable<string> {
+    const header = this.masks ? 6 : 2;
+    for (let frame = 0; frame < run.length;) {
+      const start = frame + header;
+      frame = start + run.charCodeAt(frame + 1);
+      yield run.slice(start, frame);
+    }
   }
 
   /**
