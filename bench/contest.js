@@ -7,7 +7,7 @@
  * @typedef {object} Turn
  * @property {number} cpu  microseconds of the process under test for a message, user and system
  * @property {number} system  the part of it that the kernel had
- * @property {number} rate  messages a second
+ * @property {number} wall  microseconds for a message by the clock
  * @property {number} wire  bytes that it sent for a message
  *
  * @typedef {object} Contestant
@@ -87,7 +87,7 @@ async function turn({ connections, block }, { name, call }, callLoad, units) {
   return {
     cpu: (after.user - before.user + system) / messages,
     system: system / messages,
-    rate: (messages / (after.time - before.time)) * 1_000,
+    wall: ((after.time - before.time) / messages) * 1_000,
     wire: bytes / messages,
   };
 }

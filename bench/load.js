@@ -38,21 +38,17 @@ const offers = {
 
 answerCalls({
   /** Opens the scenario's connections to a server. */
-  async connect(id, { name, isRaw, port }) {
+  async connect(id, { name, isRaw, port, connections }) {
     const scenario = scenarios.find((candidate) => candidate.name === name);
     /** @type {Session} */
     const session = { scenario, isRaw, port, channels: [], extensions: '' };
     sessions.set(id, session);
     if (scenario.flow === 'accept') return;
-    for (let count = 0; count < scenario.connections; count++) {
-      const channel = new Channel(Boolean(scenario.deflate));
-      const { socket, extensions } = await openByHand(port, {
-        extensions: offers[scenario.deflate],
-        onBytes: (chunk) => { channel.onBytes(chunk); },
-      });
-      channel.attach(socket);
-      session.channels.push(channel);
-      session.extensions = extensions;
+    // Of many, 50 at a time; of few, one after the other, so that both ends have them in the same order.
+    const count = connections ?? scenario.connections;
+    const atOnce = count > 100 ? 50 : 1;
+    for (let opened = 0; opened < count; opened += atOnce) {
+      await Promise.all(Array.from({ length: atOnce }, () => openChannel(session)));
     }
     if (scenario.deflate && !session.extensions) throw new Error(`${id} did not accept permessage-deflate`);
     await setBlocks(session);
@@ -88,8 +84,21 @@ answerCalls({
 });
 
 /** @param {Session} session */
+async function openChannel(session) {
+  const { scenario, port, channels } = session;
+  const channel = new Channel(Boolean(scenario.deflate));
+  channels.push(channel);
+  const { socket, extensions } = await openByHand(port, {
+    extensions: offers[scenario.deflate],
+    onBytes: (chunk) => { channel.onBytes(chunk); },
+  });
+  channel.attach(socket);
+  session.extensions = extensions;
+}
+
+/** @param {Session} session */
 async function setBlocks({ scenario, isRaw, channels, extensions }) {
-  if (scenario.flow !== 'echo' && scenario.flow !== 'receive') return;
+  if (!['echo', 'receive', 'used', 'kept'].includes(scenario.flow)) return;
   let { first, loop } = await blocksOf(scenario, extensions);
   // A bare socket sends back what it got, masked or not.
   if (isRaw) first = loop = first.map((block) => ({ ...block, echoed: block.bytes.length }));
@@ -135,8 +144,8 @@ function onClient({ scenario, channels }, socket) {
 async function work(session, units) {
   const { scenario, channels } = session;
   const before = sum(channels.map((channel) => channel.bytes));
-  if (scenario.flow === 'echo') await Promise.all(channels.map((channel) => channel.echo(units)));
-  if (scenario.flow === 'receive') await Promise.all(channels.map((channel) => channel.flood(units)));
+  if (scenario.flow === 'echo' || scenario.flow === 'used') await Promise.all(channels.map((channel) => channel.echo(units)));
+  if (scenario.flow === 'receive' || scenario.flow === 'kept') await Promise.all(channels.map((channel) => channel.flood(units)));
   if (scenario.flow === 'send' || scenario.flow === 'broadcast') {
     const bytes = units * scenario.block * frameLength(scenario.size, scenario.role === 'client');
     await Promise.all(channels.map((channel) => channel.take(bytes)));

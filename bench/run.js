@@ -9,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { caller } from './calls.js';
 import { holdContest } from './contest.js';
+import { measureMemory } from './memory.js';
 import { peers } from './peers.js';
-import { scenarios } from './scenarios.js';
-import { printScenario, printSummary } from './table.js';
+import { measuresOf, scenarios } from './scenarios.js';
+import { printScenario, printVerdicts } from './table.js';
 
 const HELP = `npm run bench -- [options]
 
@@ -52,40 +53,45 @@ async function run() {
     names: ['watershed', ...scenario.peers.filter((name) => chosenPeers.includes(name))],
     rounds: roundsOf(scenario),
   }));
-  const turnTime = asked.quick ? 100 : 350;
-  const warmUps = asked.quick ? 1 : 3;
-
-  const seconds = plan.reduce((total, { names, rounds }) => (
-    total + (names.length * (turnTime * (rounds + warmUps + 1.7) + 150)) / 1_000
-  ), 0);
-  console.log(`${plan.length} scenarios, about ${seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}\n`);
+  const settings = asked.quick ? { turnTime: 100, warmUps: 1 } : { turnTime: 350, warmUps: 3 };
+  const seconds = plan.reduce((total, part) => total + secondsOf(part, settings), 0);
+  console.log(`${plan.length} scenarios, about ${seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}\n`);
 
   const load = fork(fileURLToPath(new URL('load.js', import.meta.url)));
   const callLoad = caller(load);
+  /** @type {Map<string, ReturnType<typeof start>>} */
   const started = new Map();
   const results = [];
   try {
     for (const { scenario, names, rounds } of plan) {
+      const onProgress = (text) => { showProgress(`${scenario.name}: ${text}`); };
       const contestants = names.map((name) => {
         if (!started.has(name)) started.set(name, start(name));
         return started.get(name);
       });
-      const turns = await holdContest(scenario, contestants, callLoad, {
-        rounds,
-        turnTime,
-        warmUps,
-        onProgress: (text) => { showProgress(`${scenario.name}: ${text}`); },
-      });
+      const turns = isMemory(scenario)
+        ? await measureMemory(scenario, names, (name) => start(name, ['--expose-gc']), callLoad, { rounds, onProgress })
+        : await holdContest(scenario, contestants, callLoad, { ...settings, rounds, onProgress });
       showProgress('');
-      results.push({ scenario: scenario.name, turns: Object.fromEntries(turns) });
+      results.push({ scenario, turns });
       printScenario(scenario, turns, !asked.quick);
     }
-    printSummary(results, scenarios, !asked.quick);
+    if (!asked.quick) printVerdicts(results);
     await save(results, started);
   } finally {
-    for (const { child } of started.values()) child.disconnect();
+    for (const { stop } of started.values()) stop();
     load.disconnect();
   }
+}
+
+function isMemory(scenario) {
+  return measuresOf(scenario)[0] !== 'cpu';
+}
+
+/** How long a scenario takes, by experience. */
+function secondsOf({ scenario, names, rounds }, { turnTime, warmUps }) {
+  if (isMemory(scenario)) return names.length * rounds * 3;
+  return (names.length * (turnTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
 }
 
 /** The names that begin as one of those that were asked for; all of them if nothing was. */
@@ -102,14 +108,19 @@ function choose(text, names, beginning = (name) => name) {
 /** @param {import('./scenarios.js').Scenario} scenario */
 function roundsOf(scenario) {
   if (asked.rounds !== undefined) return Number(asked.rounds);
+  if (isMemory(scenario)) return asked.quick ? 1 : 7;
   if (asked.quick) return 3;
   return Object.values(scenario.targets).some((target) => target < 1.2) ? 21 : 7;
 }
 
-/** @param {string} name */
-function start(name) {
+/**
+ * A process with this implementation.
+ * @param {string} name
+ * @param {string[]} flags  of Node
+ */
+function start(name, flags = []) {
   const { module, env } = peers[name];
-  const execArgv = [];
+  const execArgv = [...flags];
   // Node 20 has a WebSocket class, but shows it only when it is asked to.
   if (name === 'node') execArgv.push('--experimental-websocket');
   const child = fork(fileURLToPath(new URL('subject.js', import.meta.url)), [name], {
@@ -117,7 +128,7 @@ function start(name) {
     execArgv,
     env: { ...process.env, ...env },
   });
-  return { name, child, call: caller(child), isRaw: module === 'raw' };
+  return { name, call: caller(child), isRaw: module === 'raw', stop: () => { child.disconnect(); } };
 }
 
 function showProgress(text) {
@@ -135,8 +146,9 @@ async function save(results, started) {
   mkdirSync(folder, { recursive: true });
   const part = asked.quick ? '-quick' : asked.scenario || asked.peer || asked.rounds ? '-part' : '';
   const file = new URL(`${node}${part}.json`, folder);
+  const plain = results.map(({ scenario, turns }) => ({ scenario: scenario.name, turns: Object.fromEntries(turns) }));
   const about = { date: new Date().toISOString(), node, cpu: cpus()[0].model, cpus: cpus().length, versions };
-  writeFileSync(file, `${JSON.stringify({ ...about, results })}\n`);
+  writeFileSync(file, `${JSON.stringify({ ...about, results: plain })}\n`);
   console.log(`\nwritten to ${fileURLToPath(file)}`);
 }
 

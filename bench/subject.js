@@ -31,6 +31,12 @@ let turns = 0;
 let messages = [];
 let sendMessage;
 
+/** Messages that a listener keeps. */
+const kept = [];
+const KEEP_ONE_OF = 1_000;
+let keeps = false;
+let passed = 0;
+
 answerCalls({
   /** Listens for the load's connections. Resolves with the port. */
   async serve(name) {
@@ -51,7 +57,7 @@ answerCalls({
 
   /** Does its part of the work, so many times for each connection, and resolves when that is done. */
   async work(units) {
-    if (scenario.flow === 'receive') await receive(units);
+    if (scenario.flow === 'receive' || scenario.flow === 'kept') await receive(units);
     if (scenario.flow === 'send') await sendBursts(units * connections.length);
     if (scenario.flow === 'broadcast') await broadcast(units);
     if (scenario.flow === 'open') {
@@ -84,6 +90,20 @@ answerCalls({
     return { user, system, time: performance.now() };
   },
 
+  /** The memory of this process when nothing can be collected any more, in bytes. It needs --expose-gc. */
+  async memory() {
+    // What has become free is given back to the system by and by.
+    for (let round = 0; round < 5; round++) {
+      globalThis.gc();
+      await wait(100);
+    }
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { resident: rss, heap: heapUsed, held: heapUsed + external, kept: kept.length };
+  },
+
+  /** From here on, one message of so many is kept. */
+  keep() { keeps = true; },
+
   /** The load has closed its ends. */
   async close() {
     server?.close();
@@ -109,7 +129,18 @@ function begin(name) {
 /** @param {import('./peers/connection.js').Connection} connection */
 function onConnection(connection) {
   connections.push(connection);
-  if (scenario.flow === 'echo') {
+  if (scenario.flow === 'idle') {
+    // Nobody but the implementation holds it.
+    connections.pop();
+    connection.receive(() => {}, () => {});
+  } else if (scenario.flow === 'kept') {
+    const onMessage = (message) => {
+      received += peer.isRaw ? message.length : 1;
+      if (keeps && ++passed % KEEP_ONE_OF === 0) kept.push(message);
+      if (received === awaited) onReceived();
+    };
+    connection.receive(onMessage, onMessage);
+  } else if (scenario.flow === 'echo' || scenario.flow === 'used') {
     connection.receive(
       (text) => { connection.sendText(text); },
       (data) => { connection.sendBinary(data); },
