@@ -1,7 +1,9 @@
 /**
  * One scenario: every implementation in it does the same work, in turns, round after round, and the processor time of
- * each turn is taken.
+ * each turn is taken. A round has several short turns of each, so that what else the machine does meets all of them.
  */
+
+const TURNS = 4;
 
 /**
  * @typedef {object} Turn
@@ -20,42 +22,48 @@
  * @param {import('./scenarios.js').Scenario} scenario
  * @param {Contestant[]} contestants
  * @param {(name: string, ...args: unknown[]) => Promise<any>} callLoad
- * @param {{ rounds: number, turnTime: number, warmUps: number, onProgress: (text: string) => void }} settings
- * @returns {Promise<Map<string, Turn[]>>}  the turns of each, in the order of the rounds
+ * @param {{ rounds: number, roundTime: number, warmUps: number, onProgress: (text: string) => void }} settings
+ * @returns {Promise<Map<string, Turn[]>>}  for each implementation the mean of each round
  */
-export async function holdContest(scenario, contestants, callLoad, { rounds, turnTime, warmUps, onProgress }) {
+export async function holdContest(scenario, contestants, callLoad, { rounds, roundTime, warmUps, onProgress }) {
   const units = new Map();
   for (const contestant of contestants) {
     onProgress(`${contestant.name} opens`);
     await open(scenario, contestant, callLoad);
     onProgress(`${contestant.name} warms up`);
-    units.set(contestant, await calibrate(scenario, contestant, callLoad, turnTime));
-    for (let count = 0; count < warmUps; count++) await turn(scenario, contestant, callLoad, units.get(contestant));
+    units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
+    for (let count = 0; count < warmUps * TURNS; count++) await turn(scenario, contestant, callLoad, units.get(contestant));
   }
 
-  const turns = new Map(contestants.map(({ name }) => [name, []]));
+  const means = new Map(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     onProgress(`round ${round + 1} of ${rounds}`);
-    // Nobody always comes after the same one.
-    for (let step = 0; step < contestants.length; step++) {
-      const contestant = contestants[(round + (round % 2 === 0 ? step : contestants.length - step)) % contestants.length];
-      turns.get(contestant.name).push(await turn(scenario, contestant, callLoad, units.get(contestant)));
+    const turns = new Map(contestants.map((contestant) => [contestant, []]));
+    for (let count = 0; count < TURNS; count++) {
+      // Nobody always comes after the same one.
+      const order = contestants.map((_, index) => contestants[(index + round + count) % contestants.length]);
+      if (count % 2 === 1) order.reverse();
+      for (const contestant of order) {
+        turns.get(contestant).push(await turn(scenario, contestant, callLoad, units.get(contestant)));
+      }
     }
+    for (const [{ name }, own] of turns) means.get(name).push(meanOf(own));
   }
 
   for (const { name, call } of contestants) {
     await callLoad('close', name);
     await call('close');
   }
-  return turns;
+  return means;
 }
 
 /** Opens the connections, and looks whether what is delivered is what was sent. */
-async function open({ name, role, flow, variants }, { name: id, call, isRaw }, callLoad) {
+export async function open(scenario, { name: id, call, isRaw }, callLoad) {
+  const { role, flow, variants } = scenario;
   if (role === 'server') {
-    await callLoad('connect', id, { name, isRaw, port: await call('serve', name) });
+    await callLoad('connect', id, { scenario, isRaw, port: await call('serve', scenario) });
   } else {
-    await call('connect', name, await callLoad('listen', id, { name, isRaw }));
+    await call('connect', scenario, await callLoad('listen', id, { scenario, isRaw }));
     await callLoad('ready', id);
   }
   if (flow === 'receive') await call('inspect');
@@ -66,19 +74,23 @@ async function open({ name, role, flow, variants }, { name: id, call, isRaw }, c
 }
 
 /** How often each connection has to do its part for a turn of this many milliseconds. */
-async function calibrate(scenario, contestant, callLoad, turnTime) {
+export async function calibrate(scenario, contestant, callLoad, turnTime) {
   let units = 1;
   for (;;) {
     const started = performance.now();
     await turn(scenario, contestant, callLoad, units);
     const time = performance.now() - started;
-    if (time >= turnTime / 2) return Math.max(1, Math.round((units * turnTime) / time));
+    if (time >= turnTime / 2) {
+      const wanted = Math.max(1, Math.round((units * turnTime) / time));
+      // How many bytes a compressed message has depends on the message: a turn has all of them equally often.
+      return scenario.deflate ? Math.ceil(wanted / scenario.variants) * scenario.variants : wanted;
+    }
     units = Math.ceil(units * Math.min(8, Math.max(1.5, turnTime / time)));
   }
 }
 
 /** @returns {Promise<Turn>} */
-async function turn({ connections, block }, { name, call }, callLoad, units) {
+export async function turn({ connections, block }, { name, call }, callLoad, units) {
   const before = await call('mark');
   const [bytes] = await Promise.all([callLoad('work', name, units), call('work', units)]);
   const after = await call('mark');
@@ -90,4 +102,12 @@ async function turn({ connections, block }, { name, call }, callLoad, units) {
     wall: ((after.time - before.time) / messages) * 1_000,
     wire: bytes / messages,
   };
+}
+
+/** Every turn of an implementation has as many messages.
+ * @param {Turn[]} turns
+ */
+function meanOf(turns) {
+  const keys = /** @type {(keyof Turn)[]} */ (['cpu', 'system', 'wall', 'wire']);
+  return Object.fromEntries(keys.map((key) => [key, turns.reduce((sum, each) => sum + each[key], 0) / turns.length]));
 }

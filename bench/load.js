@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createInflateRaw } from 'node:zlib';
 import { makeBlocks, TAIL, through } from './blocks.js';
 import { answerCalls } from './calls.js';
@@ -12,7 +13,6 @@ import { Channel } from './channel.js';
 import { CLOSE, frameLength, makeFrame, readFrames } from './frames.js';
 import { acceptByHand, openByHand } from './handshake.js';
 import { makePayloads } from './payloads.js';
-import { scenarios } from './scenarios.js';
 
 /**
  * What is open towards one implementation.
@@ -38,8 +38,7 @@ const offers = {
 
 answerCalls({
   /** Opens the scenario's connections to a server. */
-  async connect(id, { name, isRaw, port, connections }) {
-    const scenario = scenarios.find((candidate) => candidate.name === name);
+  async connect(id, { scenario, isRaw, port, connections }) {
     /** @type {Session} */
     const session = { scenario, isRaw, port, channels: [], extensions: '' };
     sessions.set(id, session);
@@ -55,8 +54,7 @@ answerCalls({
   },
 
   /** Listens for clients. Resolves with the port. */
-  async listen(id, { name, isRaw }) {
-    const scenario = scenarios.find((candidate) => candidate.name === name);
+  async listen(id, { scenario, isRaw }) {
     const server = createServer({ noDelay: true }, (socket) => { onClient(session, socket); });
     /** @type {Session} */
     const session = { scenario, isRaw, port: 0, channels: [], extensions: '', server };
@@ -71,6 +69,19 @@ answerCalls({
 
   /** Does its part of the work, so many times for each connection. Resolves with the bytes that came. */
   work: (id, units) => work(sessions.get(id), units),
+
+  /** The milliseconds that a block and its echo take on one connection, so many times, with so many between them. */
+  async roundTrips(id, { count, gap }) {
+    const [channel] = sessions.get(id).channels;
+    const times = [];
+    for (let done = 0; done < count; done++) {
+      await wait(gap);
+      const started = performance.now();
+      await channel.echo(1);
+      times.push(performance.now() - started);
+    }
+    return times;
+  },
 
   /** Sends each of the blocks once, or takes as many, and compares. Resolves with the digests of what it sent. */
   check: (id) => check(id, sessions.get(id)),
@@ -113,7 +124,7 @@ const lastBlocks = { key: '', blocks: undefined };
  * @param {string} extensions
  */
 function blocksOf(scenario, extensions) {
-  const key = `${scenario.name} ${extensions}`;
+  const key = `${JSON.stringify(scenario)} ${extensions}`;
   if (lastBlocks.key !== key) Object.assign(lastBlocks, { key, blocks: makeBlocks(scenario, extensions) });
   return lastBlocks.blocks;
 }

@@ -35,10 +35,11 @@ export async function measureMemory(scenario, names, start, callLoad, { rounds, 
   return holdings;
 }
 
-async function measure({ name, flow, connections }, { call, isRaw }, callLoad) {
-  const port = await call('serve', name);
+async function measure(scenario, { call, isRaw }, callLoad) {
+  const { flow, connections } = scenario;
+  const port = await call('serve', scenario);
   const isKept = flow === 'kept';
-  await callLoad('connect', 'warm-up', { name, isRaw, port, connections: isKept ? 1 : WARM_UP });
+  await callLoad('connect', 'warm-up', { scenario, isRaw, port, connections: isKept ? 1 : WARM_UP });
   if (flow === 'used') await callLoad('work', 'warm-up', 1);
   if (isKept) {
     await Promise.all([callLoad('work', 'warm-up', KEPT_UNITS), call('work', KEPT_UNITS)]);
@@ -51,7 +52,7 @@ async function measure({ name, flow, connections }, { call, isRaw }, callLoad) {
     await call('keep');
     await Promise.all([callLoad('work', 'warm-up', KEPT_UNITS), call('work', KEPT_UNITS)]);
   } else {
-    await callLoad('connect', 'memory', { name, isRaw, port });
+    await callLoad('connect', 'memory', { scenario, isRaw, port });
     if (flow === 'used') await callLoad('work', 'memory', 1);
   }
   const after = await call('memory');

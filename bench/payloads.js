@@ -55,12 +55,14 @@ function makeText(size, random, characters) {
 
 function makeJson(size, random) {
   const entries = [];
-  let length = 2;
-  while (length < size) {
+  let length = 1;
+  for (;;) {
     const id = random();
     const entry = { id, name: `name ${random() % 1_000}`, ok: id % 2 === 0, tags: ['a', 'b'], at: random() % 10_000 };
-    entries.push(JSON.stringify(entry));
-    length += entries.at(-1).length + 1;
+    const text = JSON.stringify(entry);
+    length += text.length + 1;
+    // White space fills what is left.
+    if (length > size) return Buffer.from(`[${entries.join(',')}]`.padEnd(size));
+    entries.push(text);
   }
-  return Buffer.from(`[${entries.join(',')}]`).subarray(0, size);
 }

@@ -1,20 +1,15 @@
 /**
  * The benchmarks: Watershed beside other implementations, each in a process of its own, and one process of bare sockets
- * that is the other end of them all. `node bench/run.js --help` says what can be asked for.
+ * that is the other end of them all. `npm run bench -- --help` says what can be asked for.
  */
-import { fork } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { caller } from './calls.js';
-import { holdContest } from './contest.js';
-import { measureMemory } from './memory.js';
+import { compare } from './compare.js';
 import { peers } from './peers.js';
-import { measuresOf, scenarios } from './scenarios.js';
-import { printScenario, printVerdicts } from './table.js';
+import { scenarios } from './scenarios.js';
 
-const HELP = `npm run bench -- [options]
+const HELP = `npm run bench -- [program] [options]
+
+Without a program, the scenarios: the processor's time and the memory that each implementation takes for the same work.
 
   --quick            three short rounds beside ws and the bare sockets alone, without a verdict
   --scenario A,B     these scenarios alone; the beginning of a name is enough
@@ -22,9 +17,19 @@ const HELP = `npm run bench -- [options]
   --rounds N         so many rounds (7, and 21 where a target is below 1.2, if not given)
   --node PATH        the Node that runs what is measured (this one if not given)
   --list             names the scenarios and the implementations
+
+Programs, which take --rounds and --node too:
+
+  latency            the round trip of a quiet connection beside a flood
+  growth             what a message costs by its length, its fragments, and the number of connections
+  startup            what it costs to import the library
+  profile            where the processor's time goes in five of the scenarios (--scenario for others, --peer for one other)
 `;
 
-const { values: asked } = parseArgs({
+const programs = ['latency', 'growth', 'startup', 'profile'];
+
+const { values, positionals: [program] } = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     scenario: { type: 'string' },
@@ -36,122 +41,35 @@ const { values: asked } = parseArgs({
   },
 });
 
-if (asked.help) console.log(HELP);
-else if (asked.list) list();
-else await run();
+const asked = {
+  isQuick: values.quick,
+  scenarios: values.scenario && choose(values.scenario, scenarios.map(({ name }) => name)),
+  peers: values.peer && choose(values.peer, Object.keys(peers)),
+  rounds: values.rounds && Number(values.rounds),
+  node: values.node,
+};
+
+if (values.help) console.log(HELP);
+else if (values.list) list();
+else if (program === undefined) await compare(asked);
+else if (programs.includes(program)) await (await import(`./${program}.js`)).run(asked);
+else throw new Error(`There is no program ${program}: see --help`);
 
 function list() {
   for (const { name, what } of scenarios) console.log(`${name.padEnd(24)} ${what}`);
   console.log(`\nbeside ${Object.keys(peers).slice(1).join(', ')}`);
 }
 
-async function run() {
-  const chosen = choose(asked.scenario, scenarios.map(({ name }) => name));
-  const chosenPeers = choose(asked.peer ?? (asked.quick ? 'ws,raw' : undefined), Object.keys(peers), (name) => name);
-  const plan = scenarios.filter(({ name }) => chosen.includes(name)).map((scenario) => ({
-    scenario,
-    names: ['watershed', ...scenario.peers.filter((name) => chosenPeers.includes(name))],
-    rounds: roundsOf(scenario),
-  }));
-  const settings = asked.quick ? { turnTime: 100, warmUps: 1 } : { turnTime: 350, warmUps: 3 };
-  const seconds = plan.reduce((total, part) => total + secondsOf(part, settings), 0);
-  console.log(`${plan.length} scenarios, about ${seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}\n`);
-
-  const load = fork(fileURLToPath(new URL('load.js', import.meta.url)));
-  const callLoad = caller(load);
-  /** @type {Map<string, ReturnType<typeof start>>} */
-  const started = new Map();
-  const results = [];
-  try {
-    for (const { scenario, names, rounds } of plan) {
-      const onProgress = (text) => { showProgress(`${scenario.name}: ${text}`); };
-      const contestants = names.map((name) => {
-        if (!started.has(name)) started.set(name, start(name));
-        return started.get(name);
-      });
-      const turns = isMemory(scenario)
-        ? await measureMemory(scenario, names, (name) => start(name, ['--expose-gc']), callLoad, { rounds, onProgress })
-        : await holdContest(scenario, contestants, callLoad, { ...settings, rounds, onProgress });
-      showProgress('');
-      results.push({ scenario, turns });
-      printScenario(scenario, turns, !asked.quick);
-    }
-    if (!asked.quick) printVerdicts(results);
-    await save(results, started);
-  } finally {
-    for (const { stop } of started.values()) stop();
-    load.disconnect();
-  }
-}
-
-function isMemory(scenario) {
-  return measuresOf(scenario)[0] !== 'cpu';
-}
-
-/** How long a scenario takes, by experience. */
-function secondsOf({ scenario, names, rounds }, { turnTime, warmUps }) {
-  if (isMemory(scenario)) return names.length * rounds * 3;
-  return (names.length * (turnTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
-}
-
-/** The names that begin as one of those that were asked for; all of them if nothing was. */
-function choose(text, names, beginning = (name) => name) {
-  if (text === undefined) return names;
+/**
+ * The names that are one of those asked for, or begin as it does.
+ * @param {string} text
+ * @param {string[]} names
+ */
+function choose(text, names) {
   return text.split(',').flatMap((part) => {
     if (names.includes(part)) return [part];
-    const found = names.filter((name) => name.startsWith(beginning(part)));
+    const found = names.filter((name) => name.startsWith(part));
     if (found.length === 0) throw new Error(`Nothing is called ${part}: see --list`);
     return found;
   });
-}
-
-/** @param {import('./scenarios.js').Scenario} scenario */
-function roundsOf(scenario) {
-  if (asked.rounds !== undefined) return Number(asked.rounds);
-  if (isMemory(scenario)) return asked.quick ? 1 : 7;
-  if (asked.quick) return 3;
-  return Object.values(scenario.targets).some((target) => target < 1.2) ? 21 : 7;
-}
-
-/**
- * A process with this implementation.
- * @param {string} name
- * @param {string[]} flags  of Node
- */
-function start(name, flags = []) {
-  const { module, env } = peers[name];
-  const execArgv = [...flags];
-  // Node 20 has a WebSocket class, but shows it only when it is asked to.
-  if (name === 'node') execArgv.push('--experimental-websocket');
-  const child = fork(fileURLToPath(new URL('subject.js', import.meta.url)), [name], {
-    execPath: asked.node,
-    execArgv,
-    env: { ...process.env, ...env },
-  });
-  return { name, call: caller(child), isRaw: module === 'raw', stop: () => { child.disconnect(); } };
-}
-
-function showProgress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-/** Writes down what was measured, and where. */
-async function save(results, started) {
-  const { node } = await started.get('watershed').call('info');
-  const versions = Object.fromEntries([...started.keys()].flatMap((name) => {
-    const { package: packageName } = peers[name];
-    return packageName === undefined ? [] : [[packageName, versionOf(packageName)]];
-  }));
-  const folder = new URL('results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  const part = asked.quick ? '-quick' : asked.scenario || asked.peer || asked.rounds ? '-part' : '';
-  const file = new URL(`${node}${part}.json`, folder);
-  const plain = results.map(({ scenario, turns }) => ({ scenario: scenario.name, turns: Object.fromEntries(turns) }));
-  const about = { date: new Date().toISOString(), node, cpu: cpus()[0].model, cpus: cpus().length, versions };
-  writeFileSync(file, `${JSON.stringify({ ...about, results: plain })}\n`);
-  console.log(`\nwritten to ${fileURLToPath(file)}`);
-}
-
-function versionOf(packageName) {
-  return JSON.parse(readFileSync(new URL(`node_modules/${packageName}/package.json`, import.meta.url))).version;
 }

@@ -6,7 +6,6 @@ import { answerCalls } from './calls.js';
 import { BINARY, frameLength, makeFrame, TEXT } from './frames.js';
 import { makePayloads } from './payloads.js';
 import { peers } from './peers.js';
-import { scenarios } from './scenarios.js';
 
 /** A connection that has more than this to write is left alone for a while. */
 const BACKLOG = 65_536;
@@ -39,8 +38,8 @@ let passed = 0;
 
 answerCalls({
   /** Listens for the load's connections. Resolves with the port. */
-  async serve(name) {
-    begin(name);
+  async serve(toDo) {
+    begin(toDo);
     server = peer.serve(scenario, onConnection);
     server.listen(0, '127.0.0.1', 8_192);
     await once(server, 'listening');
@@ -48,8 +47,8 @@ answerCalls({
   },
 
   /** Opens the connections of the scenario to the load. */
-  async connect(name, toPort) {
-    begin(name);
+  async connect(toDo, toPort) {
+    begin(toDo);
     port = toPort;
     if (scenario.flow === 'open') return;
     for (let count = 0; count < scenario.connections; count++) onConnection(await peer.connect(port, scenario));
@@ -114,11 +113,13 @@ answerCalls({
     broadcastText = undefined;
   },
 
-  info: () => ({ node: process.version, v8: process.versions.v8, undici: process.versions.undici }),
+  /** What it runs on. */
+  info: () => ({ version: process.version }),
 });
 
-function begin(name) {
-  scenario = scenarios.find((candidate) => candidate.name === name);
+/** @param {import('./scenarios.js').Scenario} toDo */
+function begin(toDo) {
+  scenario = toDo;
   received = 0;
   awaited = 0;
   turns = 0;
