@@ -1,0 +1,84 @@
+/** The scenarios, one after the other, with all who take part: the run without a program's name. */
+import { drawComparison } from './chart.js';
+import { holdContest } from './contest.js';
+import { measureMemory } from './memory.js';
+import { startLoad, startSubject } from './processes.js';
+import { saveResults, showProgress, warnIfBusy, write } from './results.js';
+import { measuresOf, scenarios } from './scenarios.js';
+import { printScenario, printVerdicts } from './table.js';
+
+const QUICK = { roundTime: 100, warmUps: 1 };
+const THOROUGH = { roundTime: 400, warmUps: 3 };
+
+/**
+ * @typedef {object} Asked  what the command line asks for
+ * @property {boolean} isQuick
+ * @property {string[]} [scenarios]
+ * @property {string[]} [peers]
+ * @property {number} [rounds]
+ * @property {string} node
+ *
+ * @param {Asked} asked
+ */
+export async function compare(asked) {
+  const { isQuick, node } = asked;
+  const chosenPeers = asked.peers ?? (isQuick ? ['ws', 'raw'] : undefined);
+  const plan = scenarios.filter(({ name }) => asked.scenarios?.includes(name) ?? true).map((scenario) => ({
+    scenario,
+    names: ['watershed', ...scenario.peers.filter((name) => chosenPeers?.includes(name) ?? true)],
+    rounds: asked.rounds ?? roundsOf(scenario, isQuick),
+  }));
+  const settings = isQuick ? QUICK : THOROUGH;
+  const seconds = plan.reduce((total, part) => total + secondsOf(part, settings), 0);
+  const duration = seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+  console.log(`${plan.length} scenarios, about ${duration}\n`);
+  warnIfBusy();
+
+  const load = startLoad();
+  // Each lives through the whole run.
+  const names = [...new Set(plan.flatMap((part) => part.names))];
+  const subjects = new Map(names.map((name) => [name, startSubject(name, node)]));
+  const results = [];
+  try {
+    for (const { scenario, names: own, rounds } of plan) {
+      const onProgress = (text) => { showProgress(`${scenario.name}: ${text}`); };
+      const turns = isMemory(scenario)
+        ? await measureMemory(scenario, own, (name) => startSubject(name, node, ['--expose-gc']), load.call, {
+          rounds, onProgress,
+        })
+        : await holdContest(scenario, own.map((name) => subjects.get(name)), load.call, {
+          ...settings, rounds, onProgress,
+        });
+      showProgress('');
+      results.push({ scenario, turns });
+      printScenario(scenario, turns, !isQuick);
+    }
+    if (!isQuick) printVerdicts(results);
+    const { version } = await subjects.get('watershed').call('info');
+    const isPart = asked.scenarios !== undefined || asked.peers !== undefined || asked.rounds !== undefined;
+    const name = `${version}${isQuick ? '-quick' : isPart ? '-part' : ''}`;
+    const plain = results.map(({ scenario, turns }) => ({ scenario: scenario.name, turns: Object.fromEntries(turns) }));
+    saveResults(name, version, names, plain);
+    write(`${name}.svg`, drawComparison(results, version));
+  } finally {
+    for (const { stop } of subjects.values()) stop();
+    load.stop();
+  }
+}
+
+function isMemory(scenario) {
+  return measuresOf(scenario)[0] !== 'cpu';
+}
+
+/** @param {import('./scenarios.js').Scenario} scenario */
+function roundsOf(scenario, isQuick) {
+  if (isMemory(scenario)) return isQuick ? 1 : 7;
+  if (isQuick) return 3;
+  return Object.values(scenario.targets).some((target) => target < 1.2) ? 21 : 7;
+}
+
+/** How long a scenario takes, by experience. */
+function secondsOf({ scenario, names, rounds }, { roundTime, warmUps }) {
+  if (isMemory(scenario)) return names.length * rounds * 3;
+  return (names.length * (roundTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
+}
