@@ -10,7 +10,7 @@
  *     0         the table: where `scan` stopped, and for each message three words, see below
  *     INPUT     what was read, as it came
  *     OUTPUT    payloads that `scan` unmasked, one behind the other
- *     MASKING   what `mask` works on, so that it may be called while the table is being read
+ *     MASKING   what `mask` and `decode` work on, so that they may be called while the table is being read
  *
  * Vectors are loaded and stored whole, so each region has 16 bytes behind it that nobody uses.
  */
@@ -118,4 +118,60 @@ export function scan(offset: i32, end: i32, isMasked: bool, maxPayload: i32): i3
   }
   store<i32>(0, address - INPUT);
   return count;
+}
+
+/**
+ * Text is decoded in the place where bytes are masked: UTF-16 in its first half, and what to decode in its second if it
+ * is not in this memory already.
+ */
+export const DECODING: i32 = MASKING + CAPACITY / 2;
+
+/**
+ * Decodes at most 16 KiB of UTF-8 to UTF-16 at MASKING (Encoding Standard section 8.1.1). Returns the number of code
+ * units; -1 for what is not UTF-8.
+ */
+export function decode(address: i32, length: i32): i32 {
+  const end = address + length;
+  let target = MASKING;
+  while (address < end) {
+    let byte = <i32>load<u8>(address);
+    if (byte < 0x80) {
+      // Up to 16 that are ASCII.
+      const bytes = v128.load(address);
+      const high = i8x16.bitmask(bytes) | ~lanes(end - address);
+      store<v128>(target, i16x8.extend_low_i8x16_u(bytes));
+      store<v128>(target + 16, i16x8.extend_high_i8x16_u(bytes));
+      const count = ctz(high | 0x10000);
+      address += count;
+      target += count * 2;
+      continue;
+    }
+    // The next bytes, as far as there are any: what is missing is no continuation byte.
+    const left = end - address;
+    const second = left > 1 ? <i32>load<u8>(address + 1) ^ 0x80 : 0xff;
+    if (byte < 0xe0) {
+      if (byte < 0xc2 || second > 0x3f) return -1;
+      store<u16>(target, <u16>(((byte & 0x1f) << 6) | second));
+      address += 2;
+      target += 2;
+      continue;
+    }
+    const third = left > 2 ? <i32>load<u8>(address + 2) ^ 0x80 : 0xff;
+    if (byte < 0xf0) {
+      const unit = ((byte & 0x0f) << 12) | (second << 6) | third;
+      if ((second | third) > 0x3f || unit < 0x800 || (unit & 0xf800) == 0xd800) return -1;
+      store<u16>(target, <u16>unit);
+      address += 3;
+      target += 2;
+      continue;
+    }
+    const fourth = left > 3 ? <i32>load<u8>(address + 3) ^ 0x80 : 0xff;
+    const codePoint = ((byte & 0x07) << 18) | (second << 12) | (third << 6) | fourth;
+    if (byte > 0xf4 || (second | third | fourth) > 0x3f || codePoint < 0x10000 || codePoint > 0x10ffff) return -1;
+    store<u16>(target, <u16>(0xd7c0 + (codePoint >> 10)));
+    store<u16>(target + 2, <u16>(0xdc00 | (codePoint & 0x3ff)));
+    address += 4;
+    target += 4;
+  }
+  return (target - MASKING) >> 1;
 }

@@ -1,8 +1,9 @@
 /**
- * The receiver's and the sender's work on many bytes at once, in WebAssembly (wasm/frames.ts): unmasking, and finding
- * the whole messages in what was read. It knows what a plain message looks like and nothing else of the protocol.
+ * The receiver's and the sender's work on many bytes at once, in WebAssembly (wasm/frames.ts): unmasking, finding the
+ * whole messages in what was read, decoding UTF-8. It knows what a plain message looks like and nothing else of the
+ * protocol.
  *
- * Messages of 32 bytes take a third of the time that JavaScript takes for them, unmasking 64 KiB the same. The memory is
+ * Messages of 32 bytes take a quarter of the time that JavaScript takes for them, unmasking 64 KiB a third. The memory is
  * one for all connections: what is read out of it is copied, and whoever reads has it to itself.
  */
 import { WASM_MODULE } from './wasm-module.js';
@@ -15,16 +16,21 @@ export const IS_BINARY = 1;
 export const IS_ASCII = 2;
 export const KIND_BITS = 2;
 
+/** The most bytes of UTF-8 that are decoded at once. */
+export const DECODE_CAPACITY = 16 * 1024;
+
 /** The table has three words for each message: the address of its payload, its length and kind, and its end. */
 export const ENTRY_WORDS = 3;
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  /** Where the input is in memory, and what is to be masked. */
+  /** Where in memory the input is, what is to be masked, and what is to be decoded. */
   readonly INPUT: { readonly value: number };
   readonly MASKING: { readonly value: number };
+  readonly DECODING: { readonly value: number };
   scan(offset: number, end: number, isMasked: boolean, maxPayload: number): number;
   mask(length: number, key: number): number;
+  decode(address: number, length: number): number;
 }
 
 export class FrameScanner {
@@ -76,6 +82,22 @@ export class FrameScanner {
       target.set(this.#masking.subarray(0, part.length), start);
     }
     return !isAscii;
+  }
+
+  /**
+   * Decodes at most {@link DECODE_CAPACITY} bytes of UTF-8, in {@link memory} or elsewhere.
+   * @returns undefined for what is not UTF-8
+   */
+  decode(bytes: Buffer, start: number, end: number): string | undefined {
+    let address = start;
+    if (bytes !== this.memory) {
+      address = this.#exports.DECODING.value;
+      this.memory.set(bytes.subarray(start, end), address);
+    }
+    const units = this.#exports.decode(address, end - start);
+    if (units < 0) return undefined;
+    const decoded = this.#exports.MASKING.value;
+    return this.memory.toString('utf16le', decoded, decoded + units * 2);
   }
 }
 

@@ -34,8 +34,9 @@ import {
   SCAN_CAPACITY,
 } from './frame-scanner.js';
 import { mask } from './masking.js';
+import { MessageBuffer } from './message-buffer.js';
 import { allocatePayload, copyPayload } from './payload-memory.js';
-import { decodeUtf8, decodeValidUtf8 } from './text.js';
+import { decodeUtf8 } from './text.js';
 import { Utf8Validator } from './utf8-validator.js';
 
 /** What a receiver reports. After `onClose` or `onProtocolError` nothing more comes. A handler does not throw. */
@@ -99,8 +100,7 @@ export class Receiver {
 
   // The message that its fragments, or the parts of its only frame, are joined to. CONTINUATION says: none.
   #messageOpcode: number = Opcode.CONTINUATION;
-  #message: Buffer = EMPTY;
-  #messageLength = 0;
+  #message: MessageBuffer | undefined;
   #fragments = 0;
   #validator: Utf8Validator | undefined;
 
@@ -312,7 +312,8 @@ export class Receiver {
 
     if (opcode < Opcode.CLOSE) {
       const limit = this.#limit(opcode === Opcode.CONTINUATION ? this.#messageOpcode : opcode);
-      if (this.#messageLength + length > limit) return this.#fail(messageTooBig(this.#messageLength + length, limit));
+      const total = (this.#message?.length ?? 0) + length;
+      if (total > limit) return this.#fail(messageTooBig(total, limit));
       if (this.#fragments >= this.#maxFragments) return this.#fail(tooManyFragments(this.#maxFragments));
     }
 
@@ -377,15 +378,22 @@ export class Receiver {
       this.#messageOpcode = this.#opcode;
       if (this.#opcode === Opcode.TEXT && !this.#isCompressed) this.#validator = new Utf8Validator();
     }
-    const start = this.#messageLength;
-    const end = start + length;
-    if (end > this.#message.length) this.#grow(end);
-    const isAscii = this.#copyMasked(chunk, offset, length, this.#message, start);
-    this.#messageLength = end;
-    this.#payloadRead += length;
-    if (this.#validator !== undefined && !this.#validator.push(this.#message, start, end, isAscii)) {
-      this.#fail(invalidUtf8());
-      return;
+    const message = (this.#message ??= new MessageBuffer());
+    // The length of the message is known when this is its last frame.
+    const most = this.#isFinal
+      ? message.length + this.#payloadLength - this.#payloadRead
+      : this.#limit(this.#messageOpcode);
+    for (let read = 0; read < length;) {
+      const part = message.reserve(length - read, most, this.#isFinal);
+      const start = message.used;
+      const isAscii = this.#copyMasked(chunk, offset + read, part, message.block, start);
+      message.wrote(part);
+      read += part;
+      this.#payloadRead += part;
+      if (this.#validator !== undefined && !this.#validator.push(message.block, start, start + part, isAscii)) {
+        this.#fail(invalidUtf8());
+        return;
+      }
     }
     if (this.#payloadRead < this.#payloadLength) return;
     this.#inFrame = false;
@@ -394,41 +402,28 @@ export class Receiver {
   }
 
   #endMessage(): void {
-    const message = this.#message;
-    const length = this.#messageLength;
+    const data = this.#message?.take() ?? EMPTY;
     const opcode = this.#messageOpcode;
     const validator = this.#validator;
     this.#messageOpcode = Opcode.CONTINUATION;
-    this.#message = EMPTY;
-    this.#messageLength = 0;
+    this.#message = undefined;
     this.#fragments = 0;
     this.#validator = undefined;
     if (validator === undefined) {
-      const data = length === message.length ? message : message.subarray(0, length);
       if (this.#isCompressed) this.#handler.onCompressed(opcode, data);
       else this.#handler.onBinary(data);
-    } else if (validator.isComplete) {
-      const text = message.subarray(0, length);
-      this.#handler.onText(validator.isAscii ? text.toString('latin1') : decodeValidUtf8(text));
-    } else {
-      this.#fail(invalidUtf8());
+      return;
     }
+    let text: string | undefined;
+    if (validator.isAscii) text = data.toString('latin1');
+    else if (validator.isComplete) text = decodeUtf8(data, 0, data.length);
+    if (text === undefined) this.#fail(invalidUtf8());
+    else this.#handler.onText(text);
   }
 
   /** The largest message of that opcode, in bytes. */
   #limit(opcode: number): number {
     return opcode === Opcode.TEXT ? this.#maxText : this.#maxBinary;
-  }
-
-  /** Makes room for `needed` bytes of the message, doubling so that many small parts are not copied over and over. */
-  #grow(needed: number): void {
-    // Never more than the message can have: beyond what a buffer can hold the allocation would throw.
-    const most = this.#isFinal
-      ? this.#messageLength + this.#payloadLength - this.#payloadRead
-      : this.#limit(this.#messageOpcode);
-    const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.#message.length * 2), most));
-    this.#message.copy(grown, 0, 0, this.#messageLength);
-    this.#message = grown;
   }
 
   #readControlPayload(chunk: Buffer, offset: number, length: number): void {
@@ -478,7 +473,7 @@ export class Receiver {
   #finish(): void {
     this.#isDone = true;
     this.#kept = EMPTY;
-    this.#message = EMPTY;
+    this.#message = undefined;
     this.#controlPayload = EMPTY;
     this.#validator = undefined;
   }

@@ -241,6 +241,6 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     );
     const delivered = recorder.events[0]?.[1] as Buffer;
     expect(delivered).toHaveLength(9500);
-    expect(delivered.buffer.byteLength).toBe(10_000);
+    expect(delivered.buffer.byteLength).toBeLessThanOrEqual(10_000);
   });
 });
