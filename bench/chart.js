@@ -57,8 +57,8 @@ export function drawComparison(results, version) {
  */
 export function drawGrowth(text, panels) {
   const height = 260;
-  const place = (index) => ({ left: 70, right: 30, top: 70 + index * height, height: height - 90 });
-  return draw(60 + panels.length * height, {
+  const place = (index) => ({ left: 70, right: 50, top: 90 + index * height, height: height - 90 });
+  return draw(70 + panels.length * height, {
     title: title(text),
     legend: { top: 34, left: 10, textStyle: { color: TEXT } },
     grid: panels.map((_, index) => place(index)),

@@ -72,6 +72,7 @@ export async function open(scenario, { name: id, call, isRaw }, callLoad) {
     await call('connect', scenario, port);
     await callLoad('ready', id);
   }
+  await callLoad('keep', id);
   if (flow === 'receive') await call('inspect');
   const [sent] = await Promise.all([callLoad('check', id), call('work', variants)]);
   if (flow !== 'receive') return port;
