@@ -39,7 +39,7 @@ const panels = [
 ];
 
 /** @param {import('./compare.js').Asked} asked */
-export async function run({ node, peers = ['ws'], rounds = 5 }) {
+export async function run({ node, suffix, peers = ['ws'], rounds = 5 }) {
   const names = ['watershed', ...peers];
   const steps = panels.reduce((total, panel) => total + panel.steps.length, 0);
   console.log(`${steps} steps, about ${Math.ceil((steps * names.length * (rounds + 3) * ROUND_TIME * 1.5) / 60_000)} min\n`);
@@ -61,8 +61,8 @@ export async function run({ node, peers = ['ws'], rounds = 5 }) {
       results.push({ name, unit, lines });
     }
     const { version } = await subjects[0].call('info');
-    saveResults(`${version}-growth`, version, names, results);
-    write(`${version}-growth.svg`, drawGrowth(`What an echo costs a server (Node ${version})`, results));
+    saveResults(`${version}-growth${suffix}`, version, names, results);
+    write(`${version}-growth${suffix}.svg`, drawGrowth(`What an echo costs a server (Node ${version})`, results));
   } finally {
     for (const { stop, load } of subjects) {
       stop();

@@ -17,7 +17,7 @@ const TRIPS = { count: 300, gap: 5 };
 const FLOOD = 100;
 
 /** @param {import('./compare.js').Asked} asked */
-export async function run({ node, peers = ['ws', 'ws+addons'], rounds = 7 }) {
+export async function run({ node, suffix, peers = ['ws', 'ws+addons'], rounds = 7 }) {
   const names = ['watershed', ...peers];
   console.log(`a quiet connection beside a flood (${flood.what}), about ${rounds * names.length * 3} s\n`);
   warnIfBusy();
@@ -42,7 +42,7 @@ export async function run({ node, peers = ['ws', 'ws+addons'], rounds = 7 }) {
     showProgress('');
     print(trips);
     const { version } = await subjects[0].call('info');
-    saveResults(`${version}-latency`, version, names, Object.fromEntries(trips));
+    saveResults(`${version}-latency${suffix}`, version, names, Object.fromEntries(trips));
   } finally {
     for (const { stop } of subjects) stop();
     load.stop();

@@ -19,7 +19,7 @@ const REPORT = `
 `;
 
 /** @param {import('./compare.js').Asked} asked */
-export async function run({ node, rounds = 41 }) {
+export async function run({ node, suffix, rounds = 41 }) {
   console.log(`whole processes that import a library, ${rounds} rounds, about ${Math.ceil(rounds * 0.4)} s\n`);
   warnIfBusy();
   const runs = Object.fromEntries(Object.keys(programs).map((name) => [name, []]));
@@ -41,7 +41,7 @@ export async function run({ node, rounds = 41 }) {
   }
   console.log();
   const { version } = runs.nothing[0];
-  saveResults(`${version}-startup`, version, ['watershed', 'ws'], runs);
+  saveResults(`${version}-startup${suffix}`, version, ['watershed', 'ws'], runs);
 }
 
 /** One process: milliseconds of the processor and of the clock, KiB of memory. */
