@@ -14,15 +14,7 @@ export function caller(child) {
     if (error === undefined) resolve(value);
     else reject(new Error(error));
   });
-  child.on('exit', (code, signal) => {
-    for (const { reject } of waiting.values()) reject(new Error(`A process ended: ${code ?? signal}`));
-    waiting.clear();
-  });
   return (name, ...args) => new Promise((resolve, reject) => {
-    if (!child.connected) {
-      reject(new Error('The process has ended'));
-      return;
-    }
     waiting.set(++calls, { resolve, reject });
     child.send({ id: calls, name, args });
   });

@@ -17,6 +17,7 @@ const THOROUGH = { roundTime: 400, warmUps: 3 };
  * @property {string[]} [peers]
  * @property {number} [rounds]
  * @property {string} node
+ * @property {string} suffix  of the files' names
  *
  * @param {Asked} asked
  */
@@ -55,8 +56,7 @@ export async function compare(asked) {
     }
     if (!isQuick) printVerdicts(results);
     const { version } = await subjects.get('watershed').call('info');
-    const isPart = asked.scenarios !== undefined || asked.peers !== undefined || asked.rounds !== undefined;
-    const name = `${version}${isQuick ? '-quick' : isPart ? '-part' : ''}`;
+    const name = `${version}${asked.suffix}`;
     const plain = results.map(({ scenario, turns }) => ({ scenario: scenario.name, turns: Object.fromEntries(turns) }));
     saveResults(name, version, names, plain);
     write(`${name}.svg`, drawComparison(results, version));

@@ -57,20 +57,28 @@ export async function holdContest(scenario, contestants, callLoad, { rounds, rou
   return means;
 }
 
-/** Opens the connections, and looks whether what is delivered is what was sent. */
+/**
+ * Opens the connections, and looks whether what is delivered is what was sent.
+ * @returns {Promise<number>}  the port of whoever listens
+ */
 export async function open(scenario, { name: id, call, isRaw }, callLoad) {
   const { role, flow, variants } = scenario;
+  let port;
   if (role === 'server') {
-    await callLoad('connect', id, { scenario, isRaw, port: await call('serve', scenario) });
+    port = await call('serve', scenario);
+    await callLoad('connect', id, { scenario, isRaw, port });
   } else {
-    await call('connect', scenario, await callLoad('listen', id, { scenario, isRaw }));
+    port = await callLoad('listen', id, { scenario, isRaw });
+    await call('connect', scenario, port);
     await callLoad('ready', id);
   }
+  await callLoad('keep', id);
   if (flow === 'receive') await call('inspect');
   const [sent] = await Promise.all([callLoad('check', id), call('work', variants)]);
-  if (flow !== 'receive') return;
+  if (flow !== 'receive') return port;
   const received = await call('digests');
   if (sent.toSorted().join() !== received.toSorted().join()) throw new Error(`${id} delivered other messages than were sent`);
+  return port;
 }
 
 /** How often each connection has to do its part for a turn of this many milliseconds. */

@@ -16,11 +16,20 @@ export function startSubject(name, node, flags = []) {
   const execArgv = name === 'node' ? [...flags, '--experimental-websocket'] : flags;
   const options = { execPath: node, execArgv, env: { ...process.env, ...env } };
   const child = fork(fileURLToPath(new URL('subject.js', import.meta.url)), [name], options);
-  return { name, call: caller(child), isRaw: module === 'raw', stop: () => { child.disconnect(); } };
+  return { name, isRaw: module === 'raw', ...handle(child) };
 }
 
 /** The other end of all of them. It runs on the Node of this process, whatever is measured. */
 export function startLoad() {
   const child = fork(fileURLToPath(new URL('load.js', import.meta.url)), [], { execArgv: [] });
+  return handle(child);
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+function handle(child) {
+  child.on('exit', (code, signal) => {
+    // Without it the others would wait for ever.
+    if (code !== 0) throw new Error(`A process of the run ended: ${code ?? signal}`);
+  });
   return { call: caller(child), stop: () => { child.disconnect(); } };
 }

@@ -47,6 +47,8 @@ const asked = {
   peers: values.peer && choose(values.peer, Object.keys(peers)),
   rounds: values.rounds && Number(values.rounds),
   node: values.node,
+  // What is less than a whole run is not kept with whole ones.
+  suffix: values.quick ? '-quick' : values.scenario || values.peer || values.rounds ? '-part' : '',
 };
 
 if (values.help) console.log(HELP);

@@ -38,12 +38,13 @@ const everyPeer = (factor) => Object.fromEntries(
 );
 
 /**
+ * A server that echoes 32 B of text, one in flight on one connection; or what `rest` says instead.
  * @param {string} name
  * @param {string} what
  * @param {Partial<Scenario>} rest
  * @returns {Scenario}
  */
-function scenario(name, what, rest) {
+export function scenario(name, what, rest) {
   const role = rest.role ?? 'server';
   return {
     name,

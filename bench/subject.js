@@ -1,6 +1,7 @@
 /** The process under test: one implementation, and what it does in the scenario that is open. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { Session } from 'node:inspector/promises';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { answerCalls } from './calls.js';
 import { BINARY, frameLength, makeFrame, TEXT } from './frames.js';
@@ -18,6 +19,8 @@ let connections = [];
 /** @type {import('node:http').Server | undefined} */
 let server;
 let port = 0;
+
+const inspector = new Session();
 
 /** Messages, or bytes of a bare socket, that have come and that are to come. */
 let received = 0;
@@ -98,6 +101,18 @@ answerCalls({
     }
     const { rss, heapUsed, external } = process.memoryUsage();
     return { resident: rss, heap: heapUsed, held: heapUsed + external, kept: kept.length };
+  },
+
+  async startProfile() {
+    inspector.connect();
+    await inspector.post('Profiler.enable');
+    await inspector.post('Profiler.start');
+  },
+
+  async stopProfile() {
+    const { profile } = await inspector.post('Profiler.stop');
+    inspector.disconnect();
+    return profile;
   },
 
   /** From here on, one message of so many is kept. */

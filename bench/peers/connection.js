@@ -23,8 +23,9 @@
  *   loop
  */
 
-/** Larger than any message here; some have a smaller limit by default. */
+/** More than any message here has; some have a smaller limit by default. */
 export const MAX_PAYLOAD = 64 * 1024 * 1024;
+export const MAX_FRAGMENTS = 131_072;
 
 /**
  * A client's end by way of a WebSocket class, whoever's it is.

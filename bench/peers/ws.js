@@ -1,7 +1,7 @@
 /** ws: its EventEmitter and its WHATWG surface. With its addons or without: the environment of the process decides. */
 import { createServer } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
-import { connectStandard, MAX_PAYLOAD } from './connection.js';
+import { connectStandard, MAX_FRAGMENTS, MAX_PAYLOAD } from './connection.js';
 
 const AS_TEXT = { binary: false };
 
@@ -11,7 +11,8 @@ export const peer = {
     const takeover = { serverNoContextTakeover: true, clientNoContextTakeover: true };
     const perMessageDeflate = deflate === true || (deflate ? takeover : false);
     const server = createServer();
-    new WebSocketServer({ server, perMessageDeflate, maxPayload: MAX_PAYLOAD }).on('connection', (webSocket) => {
+    const limits = { maxPayload: MAX_PAYLOAD, maxFragments: MAX_FRAGMENTS };
+    new WebSocketServer({ server, perMessageDeflate, ...limits }).on('connection', (webSocket) => {
       onConnection(wrap(webSocket, undecoded));
     });
     return server;
