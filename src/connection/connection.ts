@@ -52,6 +52,8 @@ export interface Negotiated {
   readonly deflate?: DeflateParameters | undefined;
   /** The response head that a server has still to write. */
   readonly responseHead?: string;
+  /** What the socket is read by, if not as a stream: `take` is given its chunks, and keeps none of their memory. */
+  readonly readTo?: ((take: (chunk: Buffer) => void) => void) | undefined;
 }
 
 /** An opening handshake that is under way: what has a CONNECTING connection to be told. */
@@ -178,9 +180,14 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
    * The opening handshake is complete: the connection is OPEN and reads from the socket, `head` first. No message comes
    * before the caller's tick is over.
    */
-  open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead }: Negotiated): void {
+  open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead, readTo }: Negotiated): void {
     this.#opening = undefined;
-    this.#transport = new Transport(socket, head, this);
+    this.#transport = new Transport(socket, head, this, readTo);
+    if (readTo !== undefined) {
+      // There is no stream to put it back into: the receiver keeps it until it goes on.
+      this.#receiver.stop();
+      this.#receiver.push(head);
+    }
     this.remote = this.#transport.remote;
     this.local = this.#transport.local;
     this.subprotocol = subprotocol;

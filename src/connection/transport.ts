@@ -21,8 +21,16 @@ export class Transport {
   readonly socket: Duplex;
   readonly #handler: TransportHandler;
 
-  /** `head` is what was read from the socket already. Nothing is read before `socket.resume()`. */
-  constructor(socket: Duplex, head: Buffer, handler: TransportHandler) {
+  /**
+   * `head` is what was read from the socket already. Nothing is read before `socket.resume()`. With `readTo`, what is
+   * read comes by that, and the head is the caller's.
+   */
+  constructor(
+    socket: Duplex,
+    head: Buffer,
+    handler: TransportHandler,
+    readTo?: (take: (chunk: Buffer) => void) => void,
+  ) {
     this.socket = socket;
     this.#handler = handler;
     // Listeners before anything else: an error of the socket must not find nobody listening.
@@ -34,6 +42,10 @@ export class Transport {
     }
     // Some streams deliver as soon as somebody listens, while the caller has no listeners yet.
     socket.pause();
+    if (readTo !== undefined) {
+      readTo(this.#onData);
+      return;
+    }
     if (head.length > 0) socket.unshift(head);
     socket.on('data', this.#onData);
   }

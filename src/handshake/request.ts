@@ -17,6 +17,7 @@ import {
   requestHeaders,
 } from './client.js';
 import { headerPairs, type TransportOptions, transportOptions, type WebSocketOptions } from './client-options.js';
+import type { ReadTo } from './direct-socket.js';
 import { DispatchExchange } from './dispatch.js';
 import type { Exchange, ExchangeHandler } from './exchange.js';
 import { toFailure, unexpectedStatus } from './failure.js';
@@ -32,6 +33,8 @@ export interface EstablishedConnection extends EstablishedHandshake {
   readonly socket: Duplex;
   /** What the server has sent behind its answer. */
   readonly head: Buffer;
+  /** What the socket is to be read by, if not as a stream. */
+  readonly readTo: ReadTo | undefined;
 }
 
 /** Exactly one of these is called, once, in a later tick. */
@@ -181,14 +184,14 @@ class ClientHandshake implements OpeningHandshake {
 
   #exchangeHandler(key: string): ExchangeHandler {
     return {
-      onUpgrade: (response, socket, head) => { this.#establish(response, key, socket, head); },
+      onUpgrade: (response, ...upgrade) => { this.#establish(response, key, ...upgrade); },
       onResponse: (response) => { this.#attempt(() => { this.#follow(response); }); },
       onError: (error) => { this.#fail(error); },
       onStaleConnection: (error) => { this.#retry(error); },
     };
   }
 
-  #establish(response: HandshakeResponse, key: string, socket: Duplex, head: Buffer): void {
+  #establish(response: HandshakeResponse, key: string, socket: Duplex, head: Buffer, readTo?: ReadTo): void {
     let handshake: EstablishedHandshake;
     try {
       const perMessageDeflate = resolvePerMessageDeflate(this.#options.perMessageDeflate, undefined);
@@ -201,7 +204,7 @@ class ClientHandshake implements OpeningHandshake {
       return;
     }
     this.#finish();
-    this.#handler.onEstablished({ socket, head, ...handshake });
+    this.#handler.onEstablished({ socket, head, readTo, ...handshake });
   }
 
   /** @throws HandshakeError for a response that leads nowhere. */
