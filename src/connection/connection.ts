@@ -527,8 +527,9 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   /** The peer went away, or counts as gone. */
-  #lose(reason: WatershedError): boolean {
+  #lose(makeReason: () => WatershedError): boolean {
     if (!this.#move('giveUp')) return false;
+    const reason = makeReason();
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
     if (this.#closeFrame === undefined) callOut(() => { this.#listener.onReset(reason); });
@@ -538,7 +539,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   /** The peer does not answer: there is no use in ending the transport in an orderly way. */
   #giveUp(reason: WatershedError): void {
-    if (this.#lose(reason)) this.#finish();
+    if (this.#lose(() => reason)) this.#finish();
   }
 
   // The transport
@@ -561,7 +562,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#endInOrder(() => {
       // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
       if (this.#phase === 'CLOSE_RECEIVED') return;
-      if (this.#lose(connectionLost())) this.#endTransport();
+      if (this.#lose(() => connectionLost())) this.#endTransport();
       else this.#transport?.end();
     }, true);
   }
@@ -570,7 +571,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     // One that broke cannot wait for `resume`: who has paused may be waiting for it to drain.
     const mayWait = error === undefined && this.socket?.readableEnded === true;
     this.#endInOrder(() => {
-      if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
+      if (error === undefined || isLostPeer(error)) this.#lose(() => connectionLost(error));
       else if (this.#move('giveUp')) this.#reportError(error);
       this.#finish();
     }, mayWait);
@@ -600,11 +601,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#opening?.abort();
     this.#opening = undefined;
     this.#transport?.destroy();
-    const error =
-      this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
+    const reason = (): Error =>
+      (this.#failure ??= new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent'));
     this.run(() => {
-      this.inbound.cancel(error);
-      this.outbound.abandon(error);
+      this.inbound.cancel(reason);
+      this.outbound.abandon(reason);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {
         const { code, reason } = this.#closeFrame ?? { code: undefined, reason: '' };

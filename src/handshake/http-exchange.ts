@@ -35,7 +35,7 @@ export class HttpExchange implements Exchange {
       ...this.#transport,
       ...(this.#mayBeDirect(url) && {
         createConnection: ({ host, port }) => {
-          direct = new DirectSocket({ ...this.#transport, host: host ?? hostOf(url), port: Number(port) });
+          direct = new DirectSocket({ ...this.#transport, host: String(host), port: Number(port) });
           return direct.socket;
         },
       }),

@@ -14,7 +14,7 @@ import {
   type EstablishedHandshake,
   type HandshakeResponse,
   type Requested,
-  requestHeaders,
+  requestFields,
 } from './client.js';
 import { headerPairs, type TransportOptions, transportOptions, type WebSocketOptions } from './client-options.js';
 import type { ReadTo } from './direct-socket.js';
@@ -172,14 +172,14 @@ class ClientHandshake implements OpeningHandshake {
   }
 
   #requestHeaders(key: string): Record<string, string | string[]> {
-    const headers: Record<string, string | string[]> = requestHeaders(key, {
+    const headers: Record<string, string | string[]> = requestFields(key, {
       protocols: this.#protocols,
       origin: this.#headers.has('origin') ? undefined : this.#options.origin,
       perMessageDeflate: this.#options.perMessageDeflate,
     });
     const authorization = this.#headers.has('authorization') ? undefined : basicAuthorization(this.#url);
     if (authorization !== undefined) headers['Authorization'] = authorization;
-    return { ...headers, ...Object.fromEntries(this.#headers) };
+    return this.#headers.size === 0 ? headers : { ...headers, ...Object.fromEntries(this.#headers) };
   }
 
   #exchangeHandler(key: string): ExchangeHandler {
