@@ -72,7 +72,8 @@ export class Transport {
 
   /** Ends our half after what was written: TCP's half-close. Nothing else ends a transport in an orderly way. */
   end(): void {
-    this.socket.end();
+    // Ending twice makes an error for nobody, which costs its stack.
+    if (!this.socket.writableEnded) this.socket.end();
   }
 
   /** Lets the socket go, without a word from it afterwards. */
