@@ -183,7 +183,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead, readTo }: Negotiated): void {
     this.#opening = undefined;
     this.#transport = new Transport(socket, head, this, readTo);
-    if (readTo !== undefined) {
+    if (readTo !== undefined && head.length > 0) {
       // There is no stream to put it back into: the receiver keeps it until it goes on.
       this.#receiver.stop();
       this.#receiver.push(head);
