@@ -52,6 +52,8 @@ export interface Negotiated {
   readonly deflate?: DeflateParameters | undefined;
   /** The response head that a server has still to write. */
   readonly responseHead?: string;
+  /** What the socket is read by, if not as a stream: `take` is given its chunks, and keeps none of their memory. */
+  readonly readTo?: ((take: (chunk: Buffer) => void) => void) | undefined;
 }
 
 /** An opening handshake that is under way: what has a CONNECTING connection to be told. */
@@ -178,9 +180,14 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
    * The opening handshake is complete: the connection is OPEN and reads from the socket, `head` first. No message comes
    * before the caller's tick is over.
    */
-  open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead }: Negotiated): void {
+  open(socket: Duplex, head: Buffer, { subprotocol, extensions, deflate, responseHead, readTo }: Negotiated): void {
     this.#opening = undefined;
-    this.#transport = new Transport(socket, head, this);
+    this.#transport = new Transport(socket, head, this, readTo);
+    if (readTo !== undefined && head.length > 0) {
+      // There is no stream to put it back into: the receiver keeps it until it goes on.
+      this.#receiver.stop();
+      this.#receiver.push(head);
+    }
     this.remote = this.#transport.remote;
     this.local = this.#transport.local;
     this.subprotocol = subprotocol;
@@ -520,8 +527,9 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   /** The peer went away, or counts as gone. */
-  #lose(reason: WatershedError): boolean {
+  #lose(makeReason: () => WatershedError): boolean {
     if (!this.#move('giveUp')) return false;
+    const reason = makeReason();
     this.#failure = reason;
     if (errorChannel.hasSubscribers) publishError(this, reason);
     if (this.#closeFrame === undefined) callOut(() => { this.#listener.onReset(reason); });
@@ -531,7 +539,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   /** The peer does not answer: there is no use in ending the transport in an orderly way. */
   #giveUp(reason: WatershedError): void {
-    if (this.#lose(reason)) this.#finish();
+    if (this.#lose(() => reason)) this.#finish();
   }
 
   // The transport
@@ -554,7 +562,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#endInOrder(() => {
       // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
       if (this.#phase === 'CLOSE_RECEIVED') return;
-      if (this.#lose(connectionLost())) this.#endTransport();
+      if (this.#lose(() => connectionLost())) this.#endTransport();
       else this.#transport?.end();
     }, true);
   }
@@ -563,7 +571,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     // One that broke cannot wait for `resume`: who has paused may be waiting for it to drain.
     const mayWait = error === undefined && this.socket?.readableEnded === true;
     this.#endInOrder(() => {
-      if (error === undefined || isLostPeer(error)) this.#lose(connectionLost(error));
+      if (error === undefined || isLostPeer(error)) this.#lose(() => connectionLost(error));
       else if (this.#move('giveUp')) this.#reportError(error);
       this.#finish();
     }, mayWait);
@@ -593,11 +601,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#opening?.abort();
     this.#opening = undefined;
     this.#transport?.destroy();
-    const error =
-      this.#failure ?? new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent');
+    const reason = (): Error =>
+      (this.#failure ??= new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent'));
     this.run(() => {
-      this.inbound.cancel(error);
-      this.outbound.abandon(error);
+      this.inbound.cancel(reason);
+      this.outbound.abandon(reason);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {
         const { code, reason } = this.#closeFrame ?? { code: undefined, reason: '' };

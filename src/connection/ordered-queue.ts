@@ -44,12 +44,15 @@ export class OrderedQueue {
     this.#advance();
   }
 
-  /** Drops everything. Work that is under way may still say that it is done, which then means nothing. */
-  cancel(error: Error): void {
+  /**
+   * Drops everything. Work that is under way may still say that it is done, which then means nothing. The reason is
+   * asked for when somebody is to be told it: an error costs its stack.
+   */
+  cancel(reason: () => Error): void {
     let entry = this.#first;
     this.#first = undefined;
     this.#last = undefined;
-    for (; entry !== undefined; entry = entry.next) entry.cancel?.(error);
+    for (; entry !== undefined; entry = entry.next) entry.cancel?.(reason());
   }
 
   /** Begins the first entry, and goes on as long as entries are done at once: a loop, so that no stack grows. */

@@ -225,13 +225,13 @@ export class Outbound {
 
   /** Drops the messages that wait; their callbacks get the error. */
   cancel(error: Error): void {
-    this.queue.cancel(error);
+    this.queue.cancel(() => error);
   }
 
   /** Drops everything; the callbacks get the error, in the order of the messages. */
-  abandon(error: Error): void {
-    for (const callback of this.#writer?.abandon() ?? []) callOut(() => { callback(error); });
-    this.queue.cancel(error);
+  abandon(reason: () => Error): void {
+    for (const callback of this.#writer?.abandon() ?? []) callOut(() => { callback(reason()); });
+    this.queue.cancel(reason);
     // The history is let go, though somebody may keep the connection.
     this.#threshold = Infinity;
     this.#deflater = undefined;

@@ -21,8 +21,16 @@ export class Transport {
   readonly socket: Duplex;
   readonly #handler: TransportHandler;
 
-  /** `head` is what was read from the socket already. Nothing is read before `socket.resume()`. */
-  constructor(socket: Duplex, head: Buffer, handler: TransportHandler) {
+  /**
+   * `head` is what was read from the socket already. Nothing is read before `socket.resume()`. With `readTo`, what is
+   * read comes by that, and the head is the caller's.
+   */
+  constructor(
+    socket: Duplex,
+    head: Buffer,
+    handler: TransportHandler,
+    readTo?: (take: (chunk: Buffer) => void) => void,
+  ) {
     this.socket = socket;
     this.#handler = handler;
     // Listeners before anything else: an error of the socket must not find nobody listening.
@@ -34,6 +42,10 @@ export class Transport {
     }
     // Some streams deliver as soon as somebody listens, while the caller has no listeners yet.
     socket.pause();
+    if (readTo !== undefined) {
+      readTo(this.#onData);
+      return;
+    }
     if (head.length > 0) socket.unshift(head);
     socket.on('data', this.#onData);
   }
@@ -60,7 +72,8 @@ export class Transport {
 
   /** Ends our half after what was written: TCP's half-close. Nothing else ends a transport in an orderly way. */
   end(): void {
-    this.socket.end();
+    // Ending twice makes an error for nobody, which costs its stack.
+    if (!this.socket.writableEnded) this.socket.end();
   }
 
   /** Lets the socket go, without a word from it afterwards. */

@@ -186,8 +186,9 @@ const TRANSPORT_OPTIONS = Object.keys(transportChecks) as (keyof TransportOption
 /** The options of Node's own among a client's. */
 export function transportOptions(options: WebSocketOptions): TransportOptions {
   // Those that were given alone: Node takes some that are there and undefined for a choice.
-  const given = TRANSPORT_OPTIONS.filter((name) => options[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, options[name]]));
+  const given: Partial<Record<keyof TransportOptions, unknown>> = {};
+  for (const name of TRANSPORT_OPTIONS) if (options[name] !== undefined) given[name] = options[name];
+  return given as TransportOptions;
 }
 
 /** The header fields of an option in any of its forms: names, and the values of each. */

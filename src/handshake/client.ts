@@ -52,17 +52,25 @@ export function requestHeaders(key: string, options: RequestOptions = {}): Recor
     throw new RangeError('key must be the base64 of 16 bytes (RFC 6455 section 4.1), as generateKey gives it');
   }
   checkRequestOptions(options);
-  const { protocols = [], origin } = options;
-  const perMessageDeflate = resolvePerMessageDeflate(options.perMessageDeflate, undefined);
-  return {
+  return requestFields(key, options);
+}
+
+/** As {@link requestHeaders}, for a key of ours and options that are checked already. */
+export function requestFields(
+  key: string,
+  { protocols = [], origin, perMessageDeflate }: RequestOptions,
+): Record<string, string> {
+  const headers: Record<string, string> = {
     Connection: 'Upgrade',
     Upgrade: 'websocket',
     'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': key,
-    ...(protocols.length > 0 && { 'Sec-WebSocket-Protocol': protocols.join(', ') }),
-    ...(perMessageDeflate !== undefined && { 'Sec-WebSocket-Extensions': offerDeflate(perMessageDeflate) }),
-    ...(origin !== undefined && { Origin: origin }),
   };
+  if (protocols.length > 0) headers['Sec-WebSocket-Protocol'] = protocols.join(', ');
+  const offer = resolvePerMessageDeflate(perMessageDeflate, undefined);
+  if (offer !== undefined) headers['Sec-WebSocket-Extensions'] = offerDeflate(offer);
+  if (origin !== undefined) headers['Origin'] = origin;
+  return headers;
 }
 
 /**

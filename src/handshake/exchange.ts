@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 
 import type { HandshakeResponse } from './client.js';
+import type { ReadTo } from './direct-socket.js';
 
 export interface ExchangeRequest {
   /** A `ws:` or `wss:` URL. */
@@ -15,8 +16,11 @@ export interface ExchangeRequest {
 
 /** Exactly one of these is called, once, and never again after `abandon`. */
 export interface ExchangeHandler {
-  /** The server has switched protocols. The socket is the handler's, with no listeners on it. */
-  onUpgrade(response: HandshakeResponse, socket: Duplex, head: Buffer): void;
+  /**
+   * The server has switched protocols. The socket is the handler's, with no listeners on it. With `readTo` it is read
+   * by that, and no longer as a stream.
+   */
+  onUpgrade(response: HandshakeResponse, socket: Duplex, head: Buffer, readTo?: ReadTo): void;
   /** The server has answered something else. Whatever else it sends is not read. */
   onResponse(response: HandshakeResponse): void;
   /** There was no answer. */

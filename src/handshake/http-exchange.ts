@@ -8,6 +8,7 @@ import https from 'node:https';
 import type { Duplex } from 'node:stream';
 
 import type { TransportOptions } from './client-options.js';
+import { DirectSocket, isAgentDispensable } from './direct-socket.js';
 import type { Exchange, ExchangeHandler, ExchangeRequest } from './exchange.js';
 import { hostOf, portOf } from './target.js';
 
@@ -29,8 +30,15 @@ export class HttpExchange implements Exchange {
 
   send({ url, headers }: ExchangeRequest): void {
     const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
+    let direct: DirectSocket | undefined;
     const request = makeRequest({
       ...this.#transport,
+      ...(this.#mayBeDirect(url) && {
+        createConnection: ({ host, port }) => {
+          direct = new DirectSocket({ ...this.#transport, host: String(host), port: Number(port) });
+          return direct.socket;
+        },
+      }),
       agent: this.#agent,
       hostname: hostOf(url),
       port: portOf(url),
@@ -44,7 +52,9 @@ export class HttpExchange implements Exchange {
       if (!this.#isRef) this.unref();
     });
     request.on('upgrade', (response, socket, head) => {
-      if (this.#conclude()) this.#handler.onUpgrade(response, socket, head);
+      // What a program has put in the place of `http.request` may have made a socket of its own.
+      const readTo = socket === direct?.socket ? direct.readTo : undefined;
+      if (this.#conclude()) this.#handler.onUpgrade(response, socket, head, readTo);
     });
     request.on('response', (response) => {
       if (!this.#conclude()) return;
@@ -72,6 +82,16 @@ export class HttpExchange implements Exchange {
   unref(): void {
     this.#isRef = false;
     this.#socket?.unref?.();
+  }
+
+  /** Whether nobody but us has a say in how the connection is made. */
+  #mayBeDirect({ protocol }: URL): boolean {
+    const { createConnection, lookup, socketPath } = this.#transport;
+    return (
+      protocol === 'ws:' &&
+      (this.#agent ?? createConnection ?? lookup ?? socketPath) === undefined &&
+      isAgentDispensable()
+    );
   }
 
   /** Gives false when it was over already: whatever comes then is nobody's business. */

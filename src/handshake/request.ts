@@ -14,9 +14,10 @@ import {
   type EstablishedHandshake,
   type HandshakeResponse,
   type Requested,
-  requestHeaders,
+  requestFields,
 } from './client.js';
 import { headerPairs, type TransportOptions, transportOptions, type WebSocketOptions } from './client-options.js';
+import type { ReadTo } from './direct-socket.js';
 import { DispatchExchange } from './dispatch.js';
 import type { Exchange, ExchangeHandler } from './exchange.js';
 import { toFailure, unexpectedStatus } from './failure.js';
@@ -32,6 +33,8 @@ export interface EstablishedConnection extends EstablishedHandshake {
   readonly socket: Duplex;
   /** What the server has sent behind its answer. */
   readonly head: Buffer;
+  /** What the socket is to be read by, if not as a stream. */
+  readonly readTo: ReadTo | undefined;
 }
 
 /** Exactly one of these is called, once, in a later tick. */
@@ -169,26 +172,26 @@ class ClientHandshake implements OpeningHandshake {
   }
 
   #requestHeaders(key: string): Record<string, string | string[]> {
-    const headers: Record<string, string | string[]> = requestHeaders(key, {
+    const headers: Record<string, string | string[]> = requestFields(key, {
       protocols: this.#protocols,
       origin: this.#headers.has('origin') ? undefined : this.#options.origin,
       perMessageDeflate: this.#options.perMessageDeflate,
     });
     const authorization = this.#headers.has('authorization') ? undefined : basicAuthorization(this.#url);
     if (authorization !== undefined) headers['Authorization'] = authorization;
-    return { ...headers, ...Object.fromEntries(this.#headers) };
+    return this.#headers.size === 0 ? headers : { ...headers, ...Object.fromEntries(this.#headers) };
   }
 
   #exchangeHandler(key: string): ExchangeHandler {
     return {
-      onUpgrade: (response, socket, head) => { this.#establish(response, key, socket, head); },
+      onUpgrade: (response, ...upgrade) => { this.#establish(response, key, ...upgrade); },
       onResponse: (response) => { this.#attempt(() => { this.#follow(response); }); },
       onError: (error) => { this.#fail(error); },
       onStaleConnection: (error) => { this.#retry(error); },
     };
   }
 
-  #establish(response: HandshakeResponse, key: string, socket: Duplex, head: Buffer): void {
+  #establish(response: HandshakeResponse, key: string, socket: Duplex, head: Buffer, readTo?: ReadTo): void {
     let handshake: EstablishedHandshake;
     try {
       const perMessageDeflate = resolvePerMessageDeflate(this.#options.perMessageDeflate, undefined);
@@ -201,7 +204,7 @@ class ClientHandshake implements OpeningHandshake {
       return;
     }
     this.#finish();
-    this.#handler.onEstablished({ socket, head, ...handshake });
+    this.#handler.onEstablished({ socket, head, readTo, ...handshake });
   }
 
   /** @throws HandshakeError for a response that leads nowhere. */

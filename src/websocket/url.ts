@@ -12,9 +12,8 @@ const SCHEMES = ['ws:', 'wss:', 'ws+unix:'];
 export function getURLRecord(url: string): URL {
   // 1. Let urlRecord be the result of applying the URL parser to url with baseURL.
   // 2. If urlRecord is failure, then throw a "SyntaxError" DOMException.
-  const baseURL = apiBaseURL();
-  if (!URL.canParse(url, baseURL)) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid`);
-  const urlRecord = new URL(url, baseURL);
+  const urlRecord = parse(url, apiBaseURL());
+  if (urlRecord === undefined) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid`);
   // 3. If urlRecord's scheme is "http", then set urlRecord's scheme to "ws".
   if (urlRecord.protocol === 'http:') urlRecord.protocol = 'ws:';
   // 4. Otherwise, if urlRecord's scheme is "https", set urlRecord's scheme to "wss".
@@ -48,10 +47,19 @@ export function requestURL({ headers, url: target = '/' }: IncomingMessage, isSe
   // A host and a port: none at all, or a delimiter in it, would make another URL.
   if (!/^[^/?#@\\]+$/.test(host)) return '';
   const url = target.startsWith('/') ? `${scheme}//${host}${target}` : target;
-  if (!URL.canParse(url)) return '';
-  const urlRecord = new URL(url);
-  urlRecord.protocol = scheme;
+  const urlRecord = parse(url);
+  if (urlRecord === undefined) return '';
+  if (urlRecord.protocol !== scheme) urlRecord.protocol = scheme;
   return urlRecord.href;
+}
+
+/** The URL parser, in one pass: asking whether it can parse is a second one. */
+function parse(url: string, baseURL?: string): URL | undefined {
+  try {
+    return new URL(url, baseURL);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The base of a relative URL, where there is a document or a location: isomorphic code may provide one. */

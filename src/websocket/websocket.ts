@@ -66,7 +66,8 @@ export class WebSocket extends EventTarget {
   declare readonly CLOSED: 3;
 
   readonly #url: string;
-  readonly #origin: string;
+  /** Of every message event; the first one needs it. */
+  #origin: string | undefined;
   readonly #connection: Connection;
   readonly #bufferedAmount: BufferedAmount;
   readonly #tasks: TaskQueue;
@@ -101,7 +102,8 @@ export class WebSocket extends EventTarget {
       // 4. If any of the values in protocols occur more than once or otherwise fail to match the requirements […],
       //    then throw a "SyntaxError" DOMException.
       checkProtocols(requested);
-      const clientOptions: WebSocketOptions = omitProtocols({ ...options, ...init });
+      const isDefault = init === undefined && (options === undefined || options === null);
+      const clientOptions: WebSocketOptions = isDefault ? {} : omitProtocols({ ...options, ...init });
       const resolved = resolveWebSocketOptions(clientOptions, clientDefaults);
       this.#connection = new Connection(false, resolved);
       // 5. Set this's url to urlRecord.
@@ -117,7 +119,6 @@ export class WebSocket extends EventTarget {
         }),
       );
     }
-    this.#origin = URL.canParse(this.#url) ? new URL(this.#url).origin : '';
     const connection = this.#connection;
     this.#bufferedAmount = new BufferedAmount(connection);
     // What the handlers of one batch send leaves together, after the last event.
@@ -337,6 +338,7 @@ export class WebSocket extends EventTarget {
     // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute
     //    initialized to the serialization of the WebSocket object's url's origin, and the data attribute initialized to
     //    dataForEvent.
+    this.#origin ??= this.#url === '' ? '' : new URL(this.#url).origin;
     this.#fire(createMessageEvent(dataForEvent, this.#origin));
   }
 

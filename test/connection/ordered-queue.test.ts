@@ -83,7 +83,7 @@ describe('OrderedQueue', () => {
     pushQuick('b');
     queue.push((done) => { done(); });
     pushQuick('c');
-    queue.cancel(new Error('gone'));
+    queue.cancel(() => new Error('gone'));
     expect(queue.isIdle).toBe(true);
     finish('a');
     expect(log).toEqual(['begin a', 'cancel a: gone', 'cancel b: gone', 'cancel c: gone']);
@@ -93,7 +93,7 @@ describe('OrderedQueue', () => {
     const { queue, log, pushSlow, finish } = recordedQueue();
     pushSlow('a');
     const late = () => finish('a');
-    queue.cancel(new Error('gone'));
+    queue.cancel(() => new Error('gone'));
     pushSlow('b');
     late();
     expect(queue.isIdle).toBe(false);
@@ -106,11 +106,11 @@ describe('OrderedQueue', () => {
     queue.push(
       (done) => {
         pushQuick('behind');
-        queue.cancel(new Error('gone'));
+        queue.cancel(() => new Error('gone'));
         done();
       },
       () => {
-        queue.cancel(new Error('again'));
+        queue.cancel(() => new Error('again'));
         pushQuick('anew');
       },
     );
