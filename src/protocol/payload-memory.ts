@@ -35,11 +35,10 @@ export function allocatePayload(length: number): Buffer {
   return payload;
 }
 
-const { slice } = Uint8Array.prototype;
-
 /** A part of a chunk, in memory of its own. */
 export function copyPayload(chunk: Buffer, start: number, length: number): Buffer {
-  if (length <= MAX_HEAP_ARRAY) return slice.call(chunk, start, start + length) as Buffer;
+  // The method of Uint8Array copies; that of Buffer, of the same name, does not.
+  if (length <= MAX_HEAP_ARRAY) return Uint8Array.prototype.slice.call(chunk, start, start + length) as Buffer;
   const copy = allocatePayload(length);
   chunk.copy(copy, 0, start, start + length);
   return copy;

@@ -3,6 +3,7 @@
  */
 import * as buffer from 'node:buffer';
 import { isUtf8 } from 'node:buffer';
+import { versions } from 'node:process';
 import { DECODE_CAPACITY, frameScanner } from './frame-scanner.js';
 
 /**
@@ -10,7 +11,7 @@ import { DECODE_CAPACITY, frameScanner } from './frame-scanner.js';
  * any length that it can take; above that the way by UTF-16 takes 2 to 4 times less. From Node 24 on the platform is as
  * fast or faster.
  */
-const isPlatformSlow = Number.parseInt(process.versions.node) < 24;
+const isPlatformSlow = Number.parseInt(versions.node) < 24;
 /** A platform without ICU has none. */
 const { transcode } = buffer as Partial<typeof buffer>;
 
