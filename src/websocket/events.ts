@@ -48,25 +48,43 @@ type Source = globalThis.MessageEvent['source'];
 
 const NO_PORTS: Ports = Object.freeze([]);
 
+/** What a MessageEvent has beside its data: all those of one WebSocket share it. */
+export interface MessageAttributes {
+  readonly origin: string;
+  readonly lastEventId: string;
+  readonly source: Source;
+  readonly ports: Ports;
+  /** Whether no script has made the event. */
+  readonly isTrusted: boolean;
+}
+
+const NO_ATTRIBUTES: MessageAttributes = {
+  origin: '',
+  lastEventId: '',
+  source: null,
+  ports: NO_PORTS,
+  isTrusted: false,
+};
+
+/** The attributes of the messages from a WebSocket. */
+export function messageAttributes(origin: string): MessageAttributes {
+  return { ...NO_ATTRIBUTES, origin, isTrusted: true };
+}
+
 /** Fast constructors for the face, which convert nothing. */
-export let createMessageEvent: (data: unknown, origin: string) => MessageEvent;
+export let createMessageEvent: (data: unknown, attributes: MessageAttributes) => MessageEvent;
 export let createCloseEvent: (wasClean: boolean, code: number, reason: string) => CloseEvent;
 
 /** A message that was received (HTML Standard section 9.1). */
 export class MessageEvent<T = unknown> extends Event {
   #data: unknown = null;
-  #origin = '';
-  #lastEventId = '';
-  #source: Source = null;
-  #ports = NO_PORTS;
-  #isTrusted = false;
+  #attributes = NO_ATTRIBUTES;
 
   static {
-    createMessageEvent = (data, origin) => {
+    createMessageEvent = (data, attributes) => {
       const event = new MessageEvent('message');
       event.#data = data;
-      event.#origin = origin;
-      event.#isTrusted = true;
+      event.#attributes = attributes;
       return event;
     };
   }
@@ -81,13 +99,19 @@ export class MessageEvent<T = unknown> extends Event {
     const { data = null } = init;
     this.#data = data;
     const { lastEventId = '' } = init;
-    this.#lastEventId = toDOMString(lastEventId);
+    const convertedId = toDOMString(lastEventId);
     const { origin = '' } = init;
-    this.#origin = toUSVString(origin);
+    const convertedOrigin = toUSVString(origin);
     const { ports = NO_PORTS } = init;
-    this.#ports = toPorts(ports);
+    const convertedPorts = toPorts(ports);
     const { source = null } = init;
-    this.#source = toSource(source);
+    this.#attributes = {
+      origin: convertedOrigin,
+      lastEventId: convertedId,
+      source: toSource(source),
+      ports: convertedPorts,
+      isTrusted: false,
+    };
   }
 
   /** The message: a string, a Blob or an ArrayBuffer. */
@@ -97,23 +121,23 @@ export class MessageEvent<T = unknown> extends Event {
 
   /** The origin of the WebSocket's URL. */
   get origin(): string {
-    return this.#origin;
+    return this.#attributes.origin;
   }
 
   get lastEventId(): string {
-    return this.#lastEventId;
+    return this.#attributes.lastEventId;
   }
 
   get source(): Source {
-    return this.#source;
+    return this.#attributes.source;
   }
 
   get ports(): Ports {
-    return this.#ports;
+    return this.#attributes.ports;
   }
 
   override get isTrusted(): boolean {
-    return this.#isTrusted;
+    return this.#attributes.isTrusted;
   }
 
   /** @deprecated Use the constructor. */
@@ -129,26 +153,23 @@ export class MessageEvent<T = unknown> extends Event {
   ): void {
     if (!(#data in this)) throw new TypeError('Illegal invocation');
     requireType(arguments.length);
-    const converted = {
-      type: toDOMString(type),
+    const convertedType = toDOMString(type);
+    const attributes: MessageAttributes = {
       origin: toUSVString(origin),
       lastEventId: toDOMString(lastEventId),
       source: toSource(source),
       ports: toPorts(ports),
+      isTrusted: false,
     };
     // An event that is being dispatched is left as it is (DOM Standard section 2.2).
     if (this.eventPhase !== 0) return;
     this.#data = data;
-    this.#origin = converted.origin;
-    this.#lastEventId = converted.lastEventId;
-    this.#source = converted.source;
-    this.#ports = converted.ports;
-    this.#isTrusted = false;
-    this.initEvent(converted.type, bubbles, cancelable);
+    this.#attributes = attributes;
+    this.initEvent(convertedType, bubbles, cancelable);
   }
 
   [inspect.custom](depth: number, options: InspectOptions): string {
-    return show('MessageEvent', this, { data: this.#data, origin: this.#origin }, depth, options);
+    return show('MessageEvent', this, { data: this.#data, origin: this.origin }, depth, options);
   }
 }
 

@@ -36,10 +36,20 @@ import {
 } from './conversions.js';
 import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
-import { createCloseEvent, createErrorEvent, createEvent, createMessageEvent } from './events.js';
+import {
+  createCloseEvent,
+  createErrorEvent,
+  createEvent,
+  createMessageEvent,
+  type MessageAttributes,
+  messageAttributes,
+} from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
 import { TaskQueue } from './task-queue.js';
 import { checkProtocols, getURLRecord, requestURL } from './url.js';
+
+/** A message that has been received, or anything else that happens in a task of its own. */
+type Task = string | Buffer | (() => void);
 
 /** Says to the constructor that there is a connection already. */
 const ADOPT = Symbol('adopt');
@@ -67,10 +77,10 @@ export class WebSocket extends EventTarget {
 
   readonly #url: string;
   /** Of every message event; the first one needs it. */
-  #origin: string | undefined;
+  #attributes: MessageAttributes | undefined;
   readonly #connection: Connection;
   readonly #bufferedAmount: BufferedAmount;
-  readonly #tasks: TaskQueue;
+  readonly #tasks: TaskQueue<Task>;
   readonly #handlers = new EventHandlers(this);
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #protocol = '';
@@ -122,7 +132,7 @@ export class WebSocket extends EventTarget {
     const connection = this.#connection;
     this.#bufferedAmount = new BufferedAmount(connection);
     // What the handlers of one batch send leaves together, after the last event.
-    this.#tasks = new TaskQueue(connection);
+    this.#tasks = new TaskQueue(connection, this.#perform);
     this.#attach();
   }
 
@@ -326,8 +336,13 @@ export class WebSocket extends EventTarget {
   #receive(data: string | Buffer): void {
     // The first message of a chunk comes in a turn of the event loop of its own already.
     if (this.#tasks.isIdle && this.#connection.takeTurn()) this.#messageReceived(data);
-    else this.#tasks.push(() => { this.#messageReceived(data); });
+    else this.#tasks.push(data);
   }
+
+  readonly #perform = (task: Task): void => {
+    if (typeof task === 'function') task();
+    else this.#messageReceived(task);
+  };
 
   #messageReceived(data: string | Buffer): void {
     // 1. If ready state is not OPEN (1), then return.
@@ -338,8 +353,8 @@ export class WebSocket extends EventTarget {
     // 3. Fire an event named message at the WebSocket object, using MessageEvent, with the origin attribute
     //    initialized to the serialization of the WebSocket object's url's origin, and the data attribute initialized to
     //    dataForEvent.
-    this.#origin ??= this.#url === '' ? '' : new URL(this.#url).origin;
-    this.#fire(createMessageEvent(dataForEvent, this.#origin));
+    this.#attributes ??= messageAttributes(this.#url === '' ? '' : new URL(this.#url).origin);
+    this.#fire(createMessageEvent(dataForEvent, this.#attributes));
   }
 
   #fire(event: Event): void {

@@ -267,14 +267,15 @@ describe('TaskQueue', () => {
   it('runs tasks in order, each by itself, between one hold and one release', async () => {
     const record: string[] = [];
     const released = deferred();
-    const queue = new TaskQueue({
+    const scope = {
       hold: () => record.push('hold'),
-      run: (task) => { task(); },
+      run: (begin: () => void) => { begin(); },
       release: () => {
         record.push('release');
         released.resolve();
       },
-    });
+    };
+    const queue = new TaskQueue(scope, (task: () => void) => { task(); });
     expect(queue.isIdle).toBe(true);
     queue.push(() => {
       record.push('first');
@@ -291,13 +292,17 @@ describe('TaskQueue', () => {
 
   it('takes a hundred thousand tasks one by one as easily as ten', async () => {
     const released = deferred();
-    const run = vi.fn((task: () => void) => { task(); });
-    const queue = new TaskQueue({ hold: () => undefined, run, release: () => { released.resolve(); } });
+    const run = vi.fn((begin: () => void) => { begin(); });
+    const scope = { hold: () => undefined, run, release: () => { released.resolve(); } };
+    const perform = vi.fn((task: number) => { sum += task; });
+    const queue = new TaskQueue(scope, perform);
     let sum = 0;
-    for (let index = 0; index < 100_000; index++) queue.push(() => { sum += index; });
+    for (let index = 0; index < 100_000; index++) queue.push(index);
     await released.promise;
     expect(sum).toBe(4_999_950_000);
-    expect(run).toHaveBeenCalledTimes(100_000);
+    expect(perform).toHaveBeenCalledTimes(100_000);
+    // What comes after the first runs in its scope.
+    expect(run).toHaveBeenCalledTimes(1);
   });
 });
 
