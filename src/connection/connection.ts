@@ -281,6 +281,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   // Receiving
 
+  /** From now on a binary message has an ArrayBuffer of exactly its length, where that saves the listener a copy. */
+  useArrayBuffers(): void {
+    this.#receiver.useArrayBuffers();
+  }
+
   pause(reason: PauseReason): void {
     if (!this.#isPaused()) {
       this.#receiver.stop();

@@ -35,11 +35,18 @@ export function allocatePayload(length: number): Buffer {
   return payload;
 }
 
-/** A part of a chunk, in memory of its own. */
+/** A part of a chunk, in memory of its own or shared with other messages. */
 export function copyPayload(chunk: Buffer, start: number, length: number): Buffer {
   // The method of Uint8Array copies; that of Buffer, of the same name, does not.
   if (length <= MAX_HEAP_ARRAY) return Uint8Array.prototype.slice.call(chunk, start, start + length) as Buffer;
   const copy = allocatePayload(length);
+  chunk.copy(copy, 0, start, start + length);
+  return copy;
+}
+
+/** A part of a chunk, in an ArrayBuffer of exactly its length. */
+export function copyToArrayBuffer(chunk: Buffer, start: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(length);
   chunk.copy(copy, 0, start, start + length);
   return copy;
 }

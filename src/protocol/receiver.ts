@@ -35,7 +35,7 @@ import {
 } from './frame-scanner.js';
 import { mask } from './masking.js';
 import { MessageBuffer } from './message-buffer.js';
-import { allocatePayload, copyPayload } from './payload-memory.js';
+import { allocatePayload, copyPayload, copyToArrayBuffer } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
 import { Utf8Validator } from './utf8-validator.js';
 
@@ -79,6 +79,8 @@ export class Receiver {
   readonly #maxFragments: number;
   readonly #maxScanned: number;
 
+  /** Whether each binary message has an ArrayBuffer of exactly its length. */
+  #isExact = false;
   /** RSV1 is an error until an extension claims it. */
   #takesCompressed = false;
   #isStopped = false;
@@ -137,6 +139,14 @@ export class Receiver {
   /** From now on RSV1 marks a message that is compressed (RFC 7692 section 6). */
   takeCompressed(): void {
     this.#takesCompressed = true;
+  }
+
+  /**
+   * From now on binary messages come in ArrayBuffers of exactly their length, for who would copy them to such a one: most
+   * of them do, and where one does not nothing is wrong.
+   */
+  useArrayBuffers(): void {
+    this.#isExact = true;
   }
 
   /** Reports nothing more, from the next frame on, until `resume`. What is pushed meanwhile is kept. */
@@ -248,7 +258,7 @@ export class Receiver {
       const length = kind >>> KIND_BITS;
       const end = start + length;
       if ((kind & IS_BINARY) !== 0) {
-        handler.onBinary(copyPayload(memory, start, length));
+        handler.onBinary(this.#isExact ? copyToArrayBuffer(memory, start, length) : copyPayload(memory, start, length));
       } else if ((kind & IS_ASCII) === 0) {
         const text = decodeUtf8(memory, start, end);
         if (text === undefined) this.#fail(invalidUtf8());
@@ -454,8 +464,8 @@ export class Receiver {
 
   /** The payload of a frame that arrived whole, in memory of its own: a view would keep the chunk alive. */
   #copyPayload(chunk: Buffer, offset: number, length: number): Buffer {
-    if (!this.#isServer) return copyPayload(chunk, offset, length);
-    const payload = allocatePayload(length);
+    if (!this.#isServer && !this.#isExact) return copyPayload(chunk, offset, length);
+    const payload = this.#isExact ? Buffer.allocUnsafeSlow(length) : allocatePayload(length);
     this.#copyMasked(chunk, offset, length, payload, 0);
     return payload;
   }

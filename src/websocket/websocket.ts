@@ -292,6 +292,7 @@ export class WebSocket extends EventTarget {
   #attach(): void {
     const connection = this.#connection;
     connection.standardFace = this;
+    connection.useArrayBuffers();
     setConnectionOf(this, connection);
     connection.attach({
       onOpen: () => { this.#tasks.push(this.#opened); },
