@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { types } from 'node:util';
 import { WatershedError } from './errors.js';
 import { type Connection, PauseReason } from './connection/connection.js';
-import type { ConnectionEnd } from './connection/connection-listener.js';
+import type { ConnectionEnd, ConnectionListener } from './connection/connection-listener.js';
 import { connectionOf, setConnectionOf } from './connection/connection-of.js';
 import type { SendCallback } from './connection/frame-writer.js';
 import type { ReadyState } from './connection/closing-handshake.js';
@@ -52,6 +52,77 @@ const closeCodeNames: ReadonlyMap<number, string> = new Map(
 export let makeClassicFace: (connection: Connection) => WatershedConnection;
 
 /**
+ * What a connection reports, as events of its classic face. One object with the state that goes with it: a closure for
+ * each report would be most of what an idle connection holds.
+ */
+class EventReporter implements ConnectionListener {
+  readonly #face: WatershedConnection;
+  iterator: MessageIterator | undefined;
+  /** What went wrong, if anything did. */
+  error: Error | undefined;
+  hasEnded: boolean;
+
+  constructor(face: WatershedConnection, hasEnded: boolean) {
+    this.#face = face;
+    this.hasEnded = hasEnded;
+  }
+
+  onOpen(): void {
+    // There is no such event: a connection is open when it is handed out.
+  }
+
+  onText(text: string): void {
+    this.iterator?.push(text);
+    this.#face.emit('text', text);
+  }
+
+  onBinary(data: Buffer): void {
+    this.iterator?.push(data);
+    this.#face.emit('binary', data);
+  }
+
+  onPing(payload: Buffer): void {
+    this.#face.emit('ping', payload);
+  }
+
+  onPong(payload: Buffer, roundTripTime: number | undefined): void {
+    this.#face.emit('pong', payload, roundTripTime);
+  }
+
+  onWritten(): void {
+    // The callbacks of `send` say it.
+  }
+
+  onDrain(): void {
+    this.#face.emit('drain');
+  }
+
+  onClosing(): void {
+    // `'end'` says it when it is over.
+  }
+
+  onError(error: Error): void {
+    this.error = error;
+    if (this.#face.listenerCount('error') > 0) this.#face.emit('error', error);
+  }
+
+  onReset(reason: WatershedError): void {
+    this.error = reason;
+    this.#face.emit('connectionReset');
+  }
+
+  onEnd({ close, wasClean }: ConnectionEnd): void {
+    this.hasEnded = true;
+    // An end that is not clean and has no error so far is our own `destroy`.
+    if (!wasClean) this.error ??= new WatershedError('WATERSHED_DESTROYED', 'The connection was destroyed');
+    this.iterator?.finish(this.error);
+    const code = close?.code;
+    if (code === undefined) this.#face.emit('end', null, null);
+    else this.#face.emit('end', closeCodeNames.get(code) ?? String(code), close?.reason ?? '');
+  }
+}
+
+/**
  * One WebSocket connection, either end. `Watershed.accept` and `Watershed.connect` make it.
  *
  * Listeners are called synchronously, in the order of what happened, and never before the tick in which the connection
@@ -59,9 +130,7 @@ export let makeClassicFace: (connection: Connection) => WatershedConnection;
  */
 export class WatershedConnection extends EventEmitter<WatershedConnectionEvents> {
   readonly #connection: Connection;
-  #iterator: MessageIterator | undefined;
-  #error: Error | undefined;
-  #hasEnded = false;
+  readonly #reporter: EventReporter;
 
   static {
     makeClassicFace = (connection) => new WatershedConnection(connection);
@@ -81,36 +150,10 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
   private constructor(connection: Connection) {
     super();
     this.#connection = connection;
-    this.#hasEnded = connection.readyState === 3;
+    this.#reporter = new EventReporter(this, connection.readyState === 3);
     connection.classicFace = this;
     setConnectionOf(this, connection);
-    connection.attach({
-      onOpen: () => undefined,
-      onText: (text) => {
-        this.#iterator?.push(text);
-        this.emit('text', text);
-      },
-      onBinary: (data) => {
-        this.#iterator?.push(data);
-        this.emit('binary', data);
-      },
-      onPing: (payload) => this.emit('ping', payload),
-      onPong: (payload, roundTripTime) => this.emit('pong', payload, roundTripTime),
-      onWritten: () => undefined,
-      onDrain: () => this.emit('drain'),
-      onClosing: () => undefined,
-      onError: (error) => {
-        this.#error = error;
-        if (this.listenerCount('error') > 0) this.emit('error', error);
-      },
-      onReset: (reason) => {
-        this.#error = reason;
-        this.emit('connectionReset');
-      },
-      onEnd: (end) => {
-        this.#onEnd(end);
-      },
-    });
+    connection.attach(this.#reporter);
   }
 
   /** A number that no other connection of the process has. */
@@ -278,11 +321,12 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
    * @throws WatershedError when it is called a second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer, undefined> {
-    if (this.#iterator !== undefined) {
+    const reporter = this.#reporter;
+    if (reporter.iterator !== undefined) {
       throw new WatershedError('WATERSHED_ALREADY_ITERATED', 'The messages of this connection are iterated already');
     }
     const connection = this.#connection;
-    this.#iterator = new MessageIterator({
+    reporter.iterator = new MessageIterator({
       highWaterMark: connection.options.highWaterMark,
       pause: () => {
         connection.pause(PauseReason.ITERATOR);
@@ -294,13 +338,13 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
         this.end();
       },
     });
-    if (this.#hasEnded) this.#iterator.finish(this.#error);
-    return this.#iterator;
+    if (reporter.hasEnded) reporter.iterator.finish(reporter.error);
+    return reporter.iterator;
   }
 
   /** Ends the connection and waits for `'end'`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#hasEnded) return;
+    if (this.#reporter.hasEnded) return;
     const ended = new Promise<void>((resolve) => {
       this.once('end', () => {
         resolve();
@@ -308,16 +352,6 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     });
     this.end();
     await ended;
-  }
-
-  #onEnd({ close, wasClean }: ConnectionEnd): void {
-    this.#hasEnded = true;
-    // An end that is not clean and has no error so far is our own `destroy`.
-    if (!wasClean) this.#error ??= new WatershedError('WATERSHED_DESTROYED', 'The connection was destroyed');
-    this.#iterator?.finish(this.#error);
-    const code = close?.code;
-    if (code === undefined) this.emit('end', null, null);
-    else this.emit('end', closeCodeNames.get(code) ?? String(code), close?.reason ?? '');
   }
 }
 

@@ -75,6 +75,9 @@ const HEARTBEAT = Buffer.from('heartbeat');
 
 let lastId = 0;
 
+/** Calls `#goOn`: one function for all connections, for the end of a tick. */
+let goOn: (connection: Connection) => void;
+
 export class Connection implements ReceiverHandler, TransportHandler, OutboundHandler {
   /** Unique in the process. */
   readonly id = ++lastId;
@@ -119,8 +122,12 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #isTurnFree = false;
   #isRef = true;
   /** The ends of the transport that came while paused: a stream may end although it is paused. */
-  readonly #heldEnds: (() => void)[] = [];
+  #heldEnds: (() => void)[] | undefined;
   #pings: OutstandingPings | undefined;
+
+  static {
+    goOn = (connection) => { connection.#goOn(); };
+  }
 
   constructor(isServer: boolean, options: ResolvedConnectionOptions, group?: ConnectionGroup) {
     this.isServer = isServer;
@@ -197,7 +204,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (deflate !== undefined) this.#startCompression(deflate);
     this.#move('open');
     if (!this.#isRef) this.setRef(false);
-    process.nextTick(this.#goOn);
+    process.nextTick(goOn, this);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
     this.run(() => { callOut(() => { this.#listener.onOpen(); }); });
@@ -300,7 +307,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (!this.#isPaused()) return;
     this.#pausedBy &= ~reason;
     // What was received already comes in a later tick, like everything else.
-    if (!this.#isHeld()) process.nextTick(this.#goOn);
+    if (!this.#isHeld()) process.nextTick(goOn, this);
   }
 
   #isPaused(): boolean {
@@ -313,7 +320,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   /** Begins to read, or goes on. */
-  readonly #goOn = (): void => {
+  #goOn(): void {
     if (this.#deliverHeld !== undefined) {
       // When it is delivered the queue goes on, and comes here again.
       this.#deliverInflated();
@@ -323,9 +330,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
     if (this.#isPaused()) return;
-    for (const end of this.#heldEnds.splice(0)) this.run(() => { this.#inOrder(end); });
+    const heldEnds = this.#heldEnds ?? [];
+    this.#heldEnds = undefined;
+    for (const end of heldEnds) this.run(() => { this.#inOrder(end); });
     this.#transport?.socket.resume();
-  };
+  }
 
   onData(chunk: Buffer): void {
     if (!this.#isReading()) return;
@@ -584,7 +593,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   /** After everything that was received before, of which the receiver may still keep some while it is paused. */
   #endInOrder(end: () => void, mayWait: boolean): void {
-    if (mayWait && this.#isPaused() && this.#isReading()) this.#heldEnds.push(end);
+    if (mayWait && this.#isPaused() && this.#isReading()) (this.#heldEnds ??= []).push(end);
     // It must not wait for `resume` behind a message that does.
     else if (this.#isHeld()) this.run(end);
     else this.run(() => { this.#inOrder(end); });

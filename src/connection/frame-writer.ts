@@ -12,6 +12,12 @@ import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 /** Called once: without an error when the transport took the message, with one when it did not go out. */
 export type SendCallback = (error?: Error) => void;
 
+/** What is reported of writes. */
+export interface FrameWriterHandler {
+  /** A write has called back, with so many payload bytes in it; these callbacks are due. */
+  onWritten(bytes: number, callbacks: readonly SendCallback[]): void;
+}
+
 /** Larger payloads are not copied into the batch but handed to the transport as they are, in one writev with it. */
 export const COPY_LIMIT = 16 * 1024;
 
@@ -42,8 +48,7 @@ function flushScheduled(): void {
 export class FrameWriter {
   readonly #socket: Duplex;
   readonly #sender: Sender;
-  /** Told that a write has called back, with the payload bytes in it and the callbacks that are due. */
-  readonly #onWritten: (bytes: number, callbacks: readonly SendCallback[]) => void;
+  readonly #handler: FrameWriterHandler;
   /** A net.Socket (TLS included) has finished with a buffer when it says so; another Duplex may keep what it got. */
   readonly #isNetSocket: boolean;
 
@@ -63,14 +68,10 @@ export class FrameWriter {
   #firstWrite: PendingWrite | undefined;
   #lastWrite: PendingWrite | undefined;
 
-  constructor(
-    socket: Duplex,
-    sender: Sender,
-    onWritten: (bytes: number, callbacks: readonly SendCallback[]) => void,
-  ) {
+  constructor(socket: Duplex, sender: Sender, handler: FrameWriterHandler) {
     this.#socket = socket;
     this.#sender = sender;
-    this.#onWritten = onWritten;
+    this.#handler = handler;
     this.#isNetSocket = socket instanceof Socket;
   }
 
@@ -315,6 +316,6 @@ export class FrameWriter {
     this.#firstWrite = write.next;
     if (write.next === undefined) this.#lastWrite = undefined;
     this.#bufferedAmount -= write.bytes;
-    this.#onWritten(write.bytes, write.callbacks);
+    this.#handler.onWritten(write.bytes, write.callbacks);
   };
 }

@@ -17,7 +17,7 @@ import {
   publishFrame,
   sendChannel,
 } from './diagnostics.js';
-import { FrameWriter, type SendCallback } from './frame-writer.js';
+import { FrameWriter, type FrameWriterHandler, type SendCallback } from './frame-writer.js';
 import { OrderedQueue } from './ordered-queue.js';
 import { callOut } from './uncaught.js';
 
@@ -63,7 +63,7 @@ const DEFAULT_THRESHOLD = 1024;
 const COMPRESSED: FrameBits = { fin: true, rsv1: true };
 const PLAIN: FrameBits = { fin: true, rsv1: false };
 
-export class Outbound {
+export class Outbound implements FrameWriterHandler {
   /** Messages and the CLOSE; while it is idle they go straight to the writer. */
   readonly queue = new OrderedQueue();
 
@@ -94,7 +94,7 @@ export class Outbound {
 
   /** The transport is there. */
   open(socket: Duplex): void {
-    this.#writer = new FrameWriter(socket, this.#sender, this.#onWritten);
+    this.#writer = new FrameWriter(socket, this.#sender, this);
   }
 
   /** Payload bytes of messages whose write has not called back: UTF-8 length, no headers, no control frames. */
@@ -312,11 +312,11 @@ export class Outbound {
     return false;
   }
 
-  readonly #onWritten = (bytes: number, callbacks: readonly SendCallback[]): void => {
+  onWritten(bytes: number, callbacks: readonly SendCallback[]): void {
     this.#handler.onSent(bytes, callbacks);
     if (this.#needsDrain && this.bufferedAmount === 0) {
       this.#needsDrain = false;
       this.#handler.onDrained();
     }
-  };
+  }
 }

@@ -19,7 +19,7 @@ export interface TransportHandler {
 
 export class Transport {
   readonly socket: Duplex;
-  readonly #handler: TransportHandler;
+  readonly handler: TransportHandler;
 
   /**
    * `head` is what was read from the socket already. Nothing is read before `socket.resume()`. With `readTo`, what is
@@ -32,10 +32,10 @@ export class Transport {
     readTo?: (take: (chunk: Buffer) => void) => void,
   ) {
     this.socket = socket;
-    this.#handler = handler;
+    this.handler = handler;
     // Listeners before anything else: an error of the socket must not find nobody listening.
-    socket.on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onClose);
-    socket.on('finish', this.#onFinish).on('drain', this.#onDrain);
+    transports.set(socket, this);
+    socket.on('error', onError).on('end', onEnd).on('close', onClose).on('finish', onFinish).on('drain', onDrain);
     if (socket instanceof Socket) {
       socket.setNoDelay(true);
       socket.setTimeout(0);
@@ -43,11 +43,11 @@ export class Transport {
     // Some streams deliver as soon as somebody listens, while the caller has no listeners yet.
     socket.pause();
     if (readTo !== undefined) {
-      readTo(this.#onData);
+      readTo((chunk) => { handler.onData(chunk); });
       return;
     }
     if (head.length > 0) socket.unshift(head);
-    socket.on('data', this.#onData);
+    socket.on('data', onData);
   }
 
   /** `address:port` of the peer; empty when the transport has none. */
@@ -79,41 +79,48 @@ export class Transport {
   /** Lets the socket go, without a word from it afterwards. */
   destroy(): void {
     const { socket } = this;
-    socket.off('error', this.#onError).off('end', this.#onEnd).off('close', this.#onClose);
-    socket.off('finish', this.#onFinish).off('drain', this.#onDrain).off('data', this.#onData);
-    socket.on('error', ignore);
+    transports.delete(socket);
+    socket.off('error', onError).off('end', onEnd).off('close', onClose).off('finish', onFinish).off('drain', onDrain);
+    socket.off('data', onData).on('error', ignore);
     socket.destroy();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#handler.onData(chunk);
-  };
-
-  readonly #onDrain = (): void => {
-    this.#handler.onWritable();
-  };
-
-  readonly #onEnd = (): void => {
-    this.#handler.onPeerEnd();
-    this.#closeIfEnded();
-  };
-
-  readonly #onFinish = (): void => {
-    this.#closeIfEnded();
-  };
-
-  readonly #onError = (error: Error): void => {
-    this.#handler.onTransportClose(error);
-  };
-
-  readonly #onClose = (): void => {
-    this.#handler.onTransportClose(undefined);
-  };
-
   /** Not every Duplex closes by itself when both its halves have ended. */
-  #closeIfEnded(): void {
-    if (this.socket.readableEnded && this.socket.writableFinished) this.#handler.onTransportClose(undefined);
+  closeIfEnded(): void {
+    if (this.socket.readableEnded && this.socket.writableFinished) this.handler.onTransportClose(undefined);
   }
+}
+
+/**
+ * The transport of a socket, for the listeners below: all sockets share them. Those of each socket's own would be 450
+ * bytes of what an idle connection holds.
+ */
+const transports = new WeakMap<Duplex, Transport>();
+
+function onData(this: Duplex, chunk: Buffer): void {
+  transports.get(this)?.handler.onData(chunk);
+}
+
+function onDrain(this: Duplex): void {
+  transports.get(this)?.handler.onWritable();
+}
+
+function onEnd(this: Duplex): void {
+  const transport = transports.get(this);
+  transport?.handler.onPeerEnd();
+  transport?.closeIfEnded();
+}
+
+function onFinish(this: Duplex): void {
+  transports.get(this)?.closeIfEnded();
+}
+
+function onError(this: Duplex, error: Error): void {
+  transports.get(this)?.handler.onTransportClose(error);
+}
+
+function onClose(this: Duplex): void {
+  transports.get(this)?.handler.onTransportClose(undefined);
 }
 
 function address(socket: Duplex, address: 'remoteAddress' | 'localAddress', port: 'remotePort' | 'localPort'): string {

@@ -9,7 +9,9 @@ afterEach(destroyAll);
 
 function writerOver(socket: KeepingDuplex, isServer = true) {
   const written: SendCallback[] = [];
-  const writer = new FrameWriter(socket, new Sender({ isServer }), (_bytes, callbacks) => { written.push(...callbacks); });
+  const writer = new FrameWriter(socket, new Sender({ isServer }), {
+    onWritten: (_bytes, callbacks) => { written.push(...callbacks); },
+  });
   return { writer, written };
 }
 
