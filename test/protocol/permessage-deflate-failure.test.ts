@@ -1,3 +1,4 @@
+import { Transform } from 'node:stream';
 import { expect, it, vi } from 'vitest';
 import { Deflater } from '../../src/protocol/permessage-deflate.js';
 
@@ -6,9 +7,8 @@ const outOfMemory = Object.assign(new Error('insufficient memory'), { code: 'Z_M
 
 vi.mock('node:zlib', async (original) => ({
   ...(await original<object>()),
-  deflateRaw: (_data: unknown, _options: unknown, callback: (error: Error, result: undefined) => void) => {
-    process.nextTick(callback, outOfMemory);
-  },
+  createDeflateRaw: () =>
+    new Transform({ transform: (_data, _encoding, callback) => { process.nextTick(callback, outOfMemory); } }),
 }));
 
 it('a Deflater reports the error when zlib gets no memory, and gives no payload', async () => {
