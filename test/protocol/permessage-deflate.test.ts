@@ -157,6 +157,21 @@ describe('Deflater', () => {
     expect([alone, again]).toEqual([first, first]);
   });
 
+  it('is understood when its output ends about where the buffer of the pool does', async () => {
+    const deflater = new Deflater(NO_TAKEOVER, SETTINGS);
+    const inflater = peerInflater(NO_TAKEOVER);
+    const noise = randomBytes(16 * KIB);
+    const lengths = new Set<number>();
+    for (let length = 16 * KIB - 40; length <= 16 * KIB; length++) {
+      const payload = await deflate(deflater, noise.subarray(0, length));
+      lengths.add(payload.length);
+      expect((await inflater.inflate(payload)).equals(noise.subarray(0, length))).toBe(true);
+    }
+    // The buffer has 16 KiB, and its last four octets are not sent.
+    expect(Math.min(...lengths)).toBeLessThan(16 * KIB - 4);
+    expect(Math.max(...lengths)).toBeGreaterThan(16 * KIB - 4);
+  });
+
   it('does not refer to a message that was not sent compressed', () => {
     const deflater = new Deflater(TAKEOVER, SETTINGS);
     const message = Buffer.from('never sent '.repeat(3));
