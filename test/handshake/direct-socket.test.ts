@@ -190,9 +190,15 @@ describe('a socket that is read directly', () => {
   it('is not taken for the socket that a request of somebody else’s has made', async () => {
     vi.resetModules();
     const { request } = http;
-    // In place before the library: an interceptor that has a connection of its own.
+    // In place before the library: an interceptor that makes a connection as it is told, and uses one of its own.
     replace(http, 'request', (options: http.RequestOptions) =>
-      request({ ...options, createConnection: () => net.connect(Number(options.port), '127.0.0.1') }));
+      request({
+        ...options,
+        createConnection: (...args) => {
+          options.createConnection?.(...args)?.on('error', () => undefined).destroy();
+          return net.connect(Number(options.port), '127.0.0.1');
+        },
+      }));
     onTestFinished(() => { vi.resetModules(); });
     const { openHandshake } = await import('../../src/handshake/request.js');
     const { port } = await acceptingServer();
