@@ -20,7 +20,10 @@ import type { WebSocket } from './websocket/interface.js';
 export interface WatershedConnectionEvents {
   /** A text message (RFC 6455 section 5.6). */
   text: [text: string];
-  /** A binary message (RFC 6455 section 5.6). The buffer is the listener's. */
+  /**
+   * A binary message (RFC 6455 section 5.6). The bytes are the listener's. Below 16 KiB they are a part of an ArrayBuffer
+   * that other messages share, as Buffers of Node's own pool are: it cannot be transferred to a thread.
+   */
   binary: [data: Buffer];
   /** A PING, which the library has answered unless `autoPong` is false (RFC 6455 section 5.5.2). */
   ping: [payload: Buffer];

@@ -51,9 +51,8 @@ export class MessageBuffer {
 
   /** All of the bytes, one behind the other. */
   take(): Buffer {
-    if (this.#full.length === 0) {
-      return this.used === this.block.length ? this.block : this.block.subarray(0, this.used);
-    }
+    // A block is made for bytes that have come, or for all of them: a single one is full.
+    if (this.#full.length === 0) return this.block;
     const whole = Buffer.allocUnsafeSlow(this.length);
     this.#join(whole);
     return whole;

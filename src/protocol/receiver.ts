@@ -412,7 +412,7 @@ export class Receiver {
   }
 
   #endMessage(): void {
-    const data = this.#message?.take() ?? EMPTY;
+    const data = (this.#message as MessageBuffer).take();
     const opcode = this.#messageOpcode;
     const validator = this.#validator;
     this.#messageOpcode = Opcode.CONTINUATION;
