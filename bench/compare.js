@@ -41,6 +41,7 @@ export async function compare(asked) {
   const subjects = new Map(names.map((name) => [name, startSubject(name, node)]));
   const results = [];
   try {
+    const { version } = await subjects.get('watershed').call('info');
     for (const { scenario, names: own, rounds } of plan) {
       const onProgress = (text) => { showProgress(`${scenario.name}: ${text}`); };
       const turns = isMemory(scenario)
@@ -53,17 +54,22 @@ export async function compare(asked) {
       showProgress('');
       results.push({ scenario, turns });
       printScenario(scenario, turns, !isQuick);
+      // A run that is broken off leaves what it has.
+      saveResults(`${version}-part`, version, names, results.map(toPlain));
     }
     if (!isQuick) printVerdicts(results);
-    const { version } = await subjects.get('watershed').call('info');
     const name = `${version}${asked.suffix}`;
-    const plain = results.map(({ scenario, turns }) => ({ scenario: scenario.name, turns: Object.fromEntries(turns) }));
-    saveResults(name, version, names, plain);
+    saveResults(name, version, names, results.map(toPlain));
     write(`${name}.svg`, drawComparison(results, version));
+    console.log(`written to bench/results/${name}.json and .svg`);
   } finally {
     for (const { stop } of subjects.values()) stop();
     load.stop();
   }
+}
+
+function toPlain({ scenario, turns }) {
+  return { scenario: scenario.name, turns: Object.fromEntries(turns) };
 }
 
 function isMemory(scenario) {
@@ -80,5 +86,5 @@ function roundsOf(scenario, isQuick) {
 /** How long a scenario takes, by experience. */
 function secondsOf({ scenario, names, rounds }, { roundTime, warmUps }) {
   if (isMemory(scenario)) return names.length * rounds * 3;
-  return (names.length * (roundTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
+  return (names.length * (1.2 * roundTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
 }

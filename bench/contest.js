@@ -9,6 +9,7 @@ const TURNS = 4;
  * @typedef {object} Turn
  * @property {number} cpu  microseconds of the process under test for a message, user and system
  * @property {number} system  the part of it that the kernel had
+ * @property {number} faults  pages that the kernel had to give it for a message: memory that malloc had handed back
  * @property {number} wall  microseconds for a message by the clock
  * @property {number} wire  bytes that it sent for a message
  *
@@ -32,7 +33,9 @@ export async function holdContest(scenario, contestants, callLoad, { rounds, rou
     await open(scenario, contestant, callLoad);
     onProgress(`${contestant.name} warms up`);
     units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
-    for (let count = 0; count < warmUps * TURNS; count++) await turn(scenario, contestant, callLoad, units.get(contestant));
+    for (let count = 0; count < warmUps * TURNS; count++) {
+      await turn(scenario, contestant, callLoad, units.get(contestant));
+    }
   }
 
   const means = new Map(contestants.map(({ name }) => [name, []]));
@@ -77,7 +80,9 @@ export async function open(scenario, { name: id, call, isRaw }, callLoad) {
   const [sent] = await Promise.all([callLoad('check', id), call('work', variants)]);
   if (flow !== 'receive') return port;
   const received = await call('digests');
-  if (sent.toSorted().join() !== received.toSorted().join()) throw new Error(`${id} delivered other messages than were sent`);
+  if (sent.toSorted().join() !== received.toSorted().join()) {
+    throw new Error(`${id} delivered other messages than were sent`);
+  }
   return port;
 }
 
@@ -107,6 +112,7 @@ export async function turn({ connections, block }, { name, call }, callLoad, uni
   return {
     cpu: (after.user - before.user + system) / messages,
     system: system / messages,
+    faults: (after.faults - before.faults) / messages,
     wall: ((after.time - before.time) / messages) * 1_000,
     wire: bytes / messages,
   };
@@ -116,6 +122,6 @@ export async function turn({ connections, block }, { name, call }, callLoad, uni
  * @param {Turn[]} turns
  */
 function meanOf(turns) {
-  const keys = /** @type {(keyof Turn)[]} */ (['cpu', 'system', 'wall', 'wire']);
+  const keys = /** @type {(keyof Turn)[]} */ (['cpu', 'system', 'faults', 'wall', 'wire']);
   return Object.fromEntries(keys.map((key) => [key, turns.reduce((sum, each) => sum + each[key], 0) / turns.length]));
 }

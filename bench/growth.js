@@ -42,7 +42,8 @@ const panels = [
 export async function run({ node, suffix, peers = ['ws'], rounds = 5 }) {
   const names = ['watershed', ...peers];
   const steps = panels.reduce((total, panel) => total + panel.steps.length, 0);
-  console.log(`${steps} steps, about ${Math.ceil((steps * names.length * (rounds + 3) * ROUND_TIME * 1.5) / 60_000)} min\n`);
+  const minutes = (steps * names.length * (rounds + 3) * ROUND_TIME * 1.5) / 60_000;
+  console.log(`${steps} steps, about ${Math.ceil(minutes)} min\n`);
   warnIfBusy();
   // A load for each: 10,000 connections are as many as one process may have open on some machines.
   const subjects = names.map((name) => ({ ...startSubject(name, node), load: startLoad() }));
@@ -63,6 +64,7 @@ export async function run({ node, suffix, peers = ['ws'], rounds = 5 }) {
     const { version } = await subjects[0].call('info');
     saveResults(`${version}-growth${suffix}`, version, names, results);
     write(`${version}-growth${suffix}.svg`, drawGrowth(`What an echo costs a server (Node ${version})`, results));
+    console.log(`written to bench/results/${version}-growth${suffix}.json and .svg`);
   } finally {
     for (const { stop, load } of subjects) {
       stop();

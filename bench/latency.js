@@ -43,6 +43,7 @@ export async function run({ node, suffix, peers = ['ws', 'ws+addons'], rounds = 
     print(trips);
     const { version } = await subjects[0].call('info');
     saveResults(`${version}-latency${suffix}`, version, names, Object.fromEntries(trips));
+    console.log(`written to bench/results/${version}-latency${suffix}.json`);
   } finally {
     for (const { stop } of subjects) stop();
     load.stop();

@@ -160,8 +160,12 @@ function onClient({ scenario, channels }, socket) {
 async function work(session, units) {
   const { scenario, channels } = session;
   const before = sum(channels.map((channel) => channel.bytes));
-  if (scenario.flow === 'echo' || scenario.flow === 'used') await Promise.all(channels.map((channel) => channel.echo(units)));
-  if (scenario.flow === 'receive' || scenario.flow === 'kept') await Promise.all(channels.map((channel) => channel.flood(units)));
+  if (scenario.flow === 'echo' || scenario.flow === 'used') {
+    await Promise.all(channels.map((channel) => channel.echo(units)));
+  }
+  if (scenario.flow === 'receive' || scenario.flow === 'kept') {
+    await Promise.all(channels.map((channel) => channel.flood(units)));
+  }
   if (scenario.flow === 'send' || scenario.flow === 'broadcast') {
     const bytes = units * scenario.block * frameLength(scenario.size, scenario.role === 'client');
     await Promise.all(channels.map((channel) => channel.take(bytes)));

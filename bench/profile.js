@@ -18,10 +18,11 @@ export async function run({ node, scenarios: chosen = MAIN, peers: [name] = ['wa
       await open(scenario, subject, load.call);
       const units = await calibrate(scenario, subject, load.call, TIME);
       await subject.call('startProfile');
-      const { cpu, system } = await turn(scenario, subject, load.call, units);
+      const { cpu, system, faults } = await turn(scenario, subject, load.call, units);
       const profile = await subject.call('stopProfile');
       showProgress('');
-      print(`${name}, ${scenario.name}: ${cpu.toFixed(2)} µs for a message, ${percent(system / cpu)} of it in the kernel`, profile);
+      const kernel = `${percent(system / cpu)} of it in the kernel, ${faults.toFixed(2)} page faults`;
+      print(`${name}, ${scenario.name}: ${cpu.toFixed(2)} µs for a message, ${kernel}`, profile);
       await load.call('close', name);
       await subject.call('close');
     }

@@ -1,7 +1,6 @@
 /** Where results are written, and what is written with them: when, where and of what they were measured. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { peers } from './peers.js';
 
 const folder = new URL('results/', import.meta.url);
@@ -25,9 +24,7 @@ export function saveResults(name, node, names, results) {
  */
 export function write(name, text) {
   mkdirSync(folder, { recursive: true });
-  const file = fileURLToPath(new URL(name, folder));
-  writeFileSync(file, text);
-  console.log(`written to ${file}`);
+  writeFileSync(new URL(name, folder), text);
 }
 
 /** Says so when the machine has other work to do: then the figures are rough. */

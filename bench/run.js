@@ -23,7 +23,8 @@ Programs, which take --rounds and --node too:
   latency            the round trip of a quiet connection beside a flood
   growth             what a message costs by its length, its fragments, and the number of connections
   startup            what it costs to import the library
-  profile            where the processor's time goes in five of the scenarios (--scenario for others, --peer for one other)
+  profile            where the processor's time goes in five of the scenarios (--scenario for others; --peer for the
+                     process of another implementation)
 `;
 
 const programs = ['latency', 'growth', 'startup', 'profile'];

@@ -34,7 +34,9 @@ const MIB = 1_024 * KIB;
 
 /** A target against everyone but ws and the bare sockets. */
 const everyPeer = (factor) => Object.fromEntries(
-  [...new Set([...SERVERS, ...CLIENTS])].filter((name) => name !== 'ws' && name !== 'raw').map((name) => [name, factor]),
+  [...new Set([...SERVERS, ...CLIENTS])]
+    .filter((name) => name !== 'ws' && name !== 'raw')
+    .map((name) => [name, factor]),
 );
 
 /**
@@ -161,7 +163,8 @@ export const scenarios = [
   }),
 
   scenario('deflate-1k', 'echo 1 KiB of JSON, compressed with context takeover, 16 connections with 4 in flight', {
-    kind: 'json', size: KIB, connections: 16, block: 4, variants: 16, deflate: true, peers: ['ws'], targets: { ws: 1.6 },
+    kind: 'json', size: KIB, connections: 16, block: 4, variants: 16, deflate: true, peers: ['ws'],
+    targets: { ws: 1.6 },
     // At most 10 % more bytes.
     alsoTargets: { wire: { ws: 1 / 1.1 } },
   }),
@@ -182,7 +185,8 @@ export const scenarios = [
   }),
 
   scenario('memory-idle', 'what an idle connection of a server holds, of 5,000', {
-    flow: 'idle', connections: 5_000, targets: { ws: 1, ...everyPeer(1) }, alsoTargets: { heap: { ws: 1, ...everyPeer(1) } },
+    flow: 'idle', connections: 5_000,
+    targets: { ws: 1, ...everyPeer(1) }, alsoTargets: { heap: { ws: 1, ...everyPeer(1) } },
     limits: { resident: 6_600, heap: 2_000 },
   }),
   scenario('memory-used', 'what an idle connection holds that has compressed 2 KiB of JSON each way, of 1,000', {

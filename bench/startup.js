@@ -15,7 +15,8 @@ const programs = {
 };
 const REPORT = `
   const { user, system } = process.cpuUsage();
-  process.stdout.write(JSON.stringify({ cpu: (user + system) / 1_000, resident: process.memoryUsage.rss() / 1_024, version: process.version }));
+  const resident = process.memoryUsage.rss() / 1_024;
+  process.stdout.write(JSON.stringify({ cpu: (user + system) / 1_000, resident, version: process.version }));
 `;
 
 /** @param {import('./compare.js').Asked} asked */
@@ -42,6 +43,7 @@ export async function run({ node, suffix, rounds = 41 }) {
   console.log();
   const { version } = runs.nothing[0];
   saveResults(`${version}-startup${suffix}`, version, ['watershed', 'ws'], runs);
+  console.log(`written to bench/results/${version}-startup${suffix}.json`);
 }
 
 /** One process: milliseconds of the processor and of the clock, KiB of memory. */

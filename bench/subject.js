@@ -73,7 +73,8 @@ answerCalls({
     inspect = (connection, message) => {
       if (!hashes.has(connection)) hashes.set(connection, createHash('sha1'));
       const isText = typeof message === 'string';
-      if (!peer.isRaw && isText !== (scenario.kind !== 'binary')) throw new Error(`A message came as ${typeof message}`);
+      const isWanted = peer.isRaw || isText === (scenario.kind !== 'binary');
+      if (!isWanted) throw new Error(`A message came as ${typeof message}`);
       hashes.get(connection).update(isText ? message : new Uint8Array(message));
     };
     inspect.digests = () => connections.map((connection) => hashes.get(connection)?.digest('hex'));
@@ -86,10 +87,10 @@ answerCalls({
     return digests;
   },
 
-  /** The processor time of this process so far, in microseconds, and the time of day in milliseconds. */
+  /** The processor time of this process so far, in microseconds, its page faults, and the clock in milliseconds. */
   mark() {
-    const { user, system } = process.cpuUsage();
-    return { user, system, time: performance.now() };
+    const { userCPUTime: user, systemCPUTime: system, minorPageFault: faults } = process.resourceUsage();
+    return { user, system, faults, time: performance.now() };
   },
 
   /** The memory of this process when nothing can be collected any more, in bytes. It needs --expose-gc. */

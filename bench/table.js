@@ -19,7 +19,10 @@ export function printScenario(scenario, turns, withVerdict) {
       const value = median(own.map((turn) => turn[measure]));
       const text = measure === 'wall' ? Math.round(1e6 / value).toLocaleString('en') : format(value);
       cells.push(`${text} ${units[measure]}`.padStart(measure === 'cpu' ? 14 : 16));
-      if (measure === 'cpu') cells.push(`(${Math.round(median(own.map(({ cpu, system }) => system / cpu)) * 100)} % kernel)`.padEnd(13));
+      if (measure === 'cpu') {
+        const inKernel = median(own.map(({ cpu, system }) => system / cpu));
+        cells.push(`(${Math.round(inKernel * 100)} % kernel)`.padEnd(13));
+      }
       if (scenario.flow === 'idle' && turns.has('raw')) {
         const beyond = median(own.map((turn, round) => turn[measure] - turns.get('raw')[round][measure]));
         cells.push(`(${format(beyond)} beyond raw)`.padEnd(18));
