@@ -6,7 +6,7 @@ import { EMPTY } from './frame.js';
 
 export class History {
   readonly #size: number;
-  /** The history is at its end, up to `#end`. It grows with what there is, to the size and a quarter. */
+  /** The history is at its end, up to `#end`. It grows with what there is, to the size and an eighth. */
   #buffer = EMPTY;
   #end = 0;
 
@@ -33,12 +33,12 @@ export class History {
   }
 
   /**
-   * Moves what will still be needed to the front. At its full size that is done once for each quarter of it that comes,
+   * Moves what will still be needed to the front. At its full size that is done once for each eighth of it that comes,
    * not for each message. The first message gets exactly its length: many connections see no more than one.
    */
   #makeRoom(length: number): void {
     const kept = this.#buffer.subarray(Math.max(0, this.#end - this.#size + length), this.#end);
-    const capacity = Math.min(this.#end === 0 ? length : 2 * (kept.length + length), this.#size * 1.25);
+    const capacity = Math.min(this.#end === 0 ? length : 2 * (kept.length + length), this.#size * 1.125);
     // Not a buffer of the pool, of which a small one would keep the whole.
     if (capacity > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(capacity);
     this.#buffer.set(kept, 0);

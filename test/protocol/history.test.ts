@@ -33,14 +33,14 @@ describe('a history', () => {
     expect(history.bytes).toEqual(counting(0, 200));
   });
 
-  it('holds the length of the first message, and never more than its size and a quarter', () => {
+  it('holds the length of the first message, and never more than its size and an eighth', () => {
     const history = new History(256);
     expect(history.bytes).toHaveLength(0);
     history.push(counting(0, 50));
     expect(memoryOf(history)).toBe(50);
     for (let index = 0; index < 1_000; index++) {
       history.push(counting(index, index % 400));
-      expect(memoryOf(history)).toBeLessThanOrEqual(320);
+      expect(memoryOf(history)).toBeLessThanOrEqual(288);
     }
   });
 
