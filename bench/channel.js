@@ -11,7 +11,7 @@ export class Channel {
   #blocks;
   #countsFrames;
   #frames = new FrameCounter();
-  /** What has still to come, in bytes, or in frames where nobody knows their length. Below 0: came before it was due. */
+  /** What has still to come: bytes, or frames where nobody knows their length. Below 0: it came before it was due. */
   #due = 0;
   #onNothingDue = () => {};
   #next = 0;

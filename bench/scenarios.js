@@ -6,8 +6,8 @@
  * @property {string} what
  * @property {'server' | 'client'} role  of the process under test
  * @property {'classic' | 'standard'} face  of Watershed and ws: the EventEmitter, or the WebSocket class
- * @property {'echo' | 'receive' | 'send' | 'broadcast' | 'accept' | 'open' | 'idle' | 'used' | 'kept'} flow  the last three
- *   are measures of memory
+ * @property {'echo' | 'receive' | 'send' | 'broadcast' | 'accept' | 'open' | 'idle' | 'used' | 'kept'} flow  the last
+ *   three are measures of memory
  * @property {'text' | 'non-ascii' | 'json' | 'binary'} kind  of payload
  * @property {number} size  bytes of a message
  * @property {number} fragments  frames of a message that the load sends
@@ -139,7 +139,7 @@ export const scenarios = [
   scenario('client-receive', 'the classic client receives 32 B of text on 16 connections', {
     ...client, flow: 'receive', block: 1_600, targets: { ws: 4.5, undici: 8 },
   }),
-  scenario('client-send', 'the classic client sends 64 × 32 B of text in a turn, on one of 16 connections after another', {
+  scenario('client-send', 'the classic client sends 64 × 32 B of text in a turn, to one of 16 connections in turn', {
     ...client, flow: 'send', block: 64, targets: { ws: 12, undici: 11 },
   }),
 
@@ -155,10 +155,10 @@ export const scenarios = [
   scenario('standard-single', 'the WebSocket class echoes 32 B of text, one in flight on one connection', {
     ...standard, connections: 1, block: 1, targets: { ws: 1.2, undici: 1.2, node: 1.2 },
   }),
-  scenario('standard-4k-ascii', 'the WebSocket class echoes 4 KiB of ASCII text, 16 connections with 16 in flight', {
+  scenario('standard-4k-ascii', 'the WebSocket class echoes 4 KiB of ASCII text, 16 connections, 16 in flight', {
     ...standard, ...page, targets: { ws: 1.5, undici: 1.5 },
   }),
-  scenario('standard-4k-non-ascii', 'the WebSocket class echoes 4 KiB of other text, 16 connections with 16 in flight', {
+  scenario('standard-4k-non-ascii', 'the WebSocket class echoes 4 KiB of other text, 16 connections, 16 in flight', {
     ...standard, ...page, kind: 'non-ascii', targets: { ws: 2.5, undici: 3 },
   }),
 
@@ -172,7 +172,7 @@ export const scenarios = [
     kind: 'json', size: KIB, connections: 16, block: 4, variants: 16, deflate: 'no context takeover', peers: ['ws'],
     targets: { ws: 2.1 }, alsoTargets: { wire: { ws: 1 } },
   }),
-  scenario('deflate-64k', 'echo 64 KiB of JSON, compressed with context takeover, one in flight on each of 4 connections', {
+  scenario('deflate-64k', 'echo 64 KiB of JSON, compressed with context takeover, 4 connections with 1 in flight', {
     kind: 'json', size: 64 * KIB, connections: 4, deflate: true, peers: ['ws'], targets: { ws: 1 },
     alsoTargets: { wall: { ws: 1 } },
   }),

@@ -34,9 +34,9 @@ export async function run({ node, suffix, rounds = 41 }) {
       const value = `${format(median(own.map((each) => each[key])))} ${key === 'resident' ? 'KiB' : 'ms'} ${key}`;
       const beyond = own.map((each, round) => each[key] - runs.nothing[round][key]);
       const { low, high } = interval(beyond);
-      return name === 'nothing'
-        ? value.padEnd(54)
-        : `${value.padEnd(20)} (${format(median(beyond))} beyond nothing, ${format(low)} to ${format(high)})`.padEnd(54);
+      if (name === 'nothing') return value.padEnd(54);
+      const difference = `${format(median(beyond))} beyond nothing, ${format(low)} to ${format(high)}`;
+      return `${value.padEnd(20)} (${difference})`.padEnd(54);
     });
     console.log([name.padEnd(12), ...cells].join(' ').trimEnd());
   }

@@ -49,7 +49,8 @@ export function printVerdicts(results) {
   const missed = all.filter(({ met }) => !met);
   console.log(`${all.length - missed.length} of ${all.length} targets were met`);
   for (const verdict of missed) {
-    console.log(`  ${verdict.scenario}, ${verdict.peer}: ${describe(verdict, false)}, measured ${format(verdict.value)}`);
+    const { scenario, peer, value } = verdict;
+    console.log(`  ${scenario}, ${peer}: ${describe(verdict, false)}, measured ${format(value)}`);
   }
 }
 
