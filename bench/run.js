@@ -56,7 +56,7 @@ if (values.help) console.log(HELP);
 else if (values.list) list();
 else if (program === undefined) await compare(asked);
 else if (programs.includes(program)) await (await import(`./${program}.js`)).run(asked);
-else throw new Error(`There is no program ${program}: see --help`);
+else refuse(`There is no program ${program}: see --help`);
 
 function list() {
   for (const { name, what } of scenarios) console.log(`${name.padEnd(24)} ${what}`);
@@ -72,7 +72,17 @@ function choose(text, names) {
   return text.split(',').flatMap((part) => {
     if (names.includes(part)) return [part];
     const found = names.filter((name) => name.startsWith(part));
-    if (found.length === 0) throw new Error(`Nothing is called ${part}: see --list`);
+    if (found.length === 0) refuse(`Nothing is called ${part}: see --list`);
     return found;
   });
+}
+
+/**
+ * What was typed is wrong: that, and no stack.
+ * @param {string} message
+ * @returns {never}
+ */
+function refuse(message) {
+  console.error(message);
+  process.exit(1);
 }
