@@ -361,7 +361,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #read(chunk: Buffer | undefined): void {
     this.outbound.hold();
     if (chunk === undefined) this.#receiver.resume();
-    else this.#receiver.push(chunk);
+    else this.#receiver.push(chunk, (this.#transport as Transport).ownsData);
     this.outbound.release();
   }
 

@@ -5,7 +5,7 @@
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
+import { EMPTY, MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
 import { type FrameBits, MAX_RUN_TEXT, type Sender } from '../protocol/sender.js';
 import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 
@@ -179,11 +179,19 @@ export class FrameWriter {
 
   /** Writes what was added since `hold`, when every `hold` is released. */
   release(): void {
-    if (--this.#holds === 0) this.flush();
+    if (--this.#holds === 0) this.#flush(true);
   }
 
   /** Writes everything that was added, now. */
   flush(): void {
+    this.#flush(false);
+  }
+
+  /**
+   * `isOutsideSend` says that no caller is in the middle of sending, so that what has gone out may be reported before
+   * this returns.
+   */
+  #flush(isOutsideSend: boolean): void {
     if (this.#run !== '') this.#endRun();
     const batch = this.#batch;
     if (batch === undefined) return;
@@ -196,7 +204,9 @@ export class FrameWriter {
     this.#batchCallbacks = undefined;
 
     if (this.#isNetSocket && this.#isSocketEmpty() && this.#socket.writableCorked === 0) {
-      this.#write(batch.subarray(0, length), bytes, callbacks);
+      const chunk = batch.subarray(0, length);
+      if (isOutsideSend && callbacks === NO_CALLBACKS) this.#writeUncalled(chunk, bytes);
+      else this.#write(chunk, bytes, callbacks);
       // If the kernel took it all the buffer is free; if not, it is the socket's now.
       if (this.#isSocketEmpty()) releaseBuffer(batch);
     } else {
@@ -213,7 +223,7 @@ export class FrameWriter {
   /** The scheduled flush at the end of a tick. */
   flushScheduled(): void {
     this.#isScheduled = false;
-    if (this.#holds === 0) this.flush();
+    if (this.#holds === 0) this.#flush(true);
   }
 
   /** Forgets everything that did not go out, and returns the callbacks that are to be called with an error. */
@@ -304,6 +314,21 @@ export class FrameWriter {
     } catch (error) {
       // A stream of somebody's own may throw instead of failing: no other connection of this tick is to suffer from it.
       this.#socket.destroy(error as Error);
+    }
+  }
+
+  /**
+   * Writes to an empty socket without a callback, which costs a tick: as a rule the kernel takes all of it at once. If
+   * not, an empty write behind it calls back.
+   */
+  #writeUncalled(chunk: Uint8Array, bytes: number): void {
+    this.#socket.write(chunk);
+    // A socket that is broken is empty too, and not writable.
+    if (this.#isSocketEmpty() && this.#socket.writable) {
+      this.#bufferedAmount -= bytes;
+      this.#handler.onWritten(bytes, NO_CALLBACKS);
+    } else {
+      this.#write(EMPTY, bytes, NO_CALLBACKS);
     }
   }
 

@@ -20,6 +20,8 @@ export interface TransportHandler {
 export class Transport {
   readonly socket: Duplex;
   readonly handler: TransportHandler;
+  /** Whether nobody else reads the memory of what `onData` is given. A stream of somebody's own may give what it keeps. */
+  readonly ownsData: boolean;
 
   /**
    * `head` is what was read from the socket already. Nothing is read before `socket.resume()`. With `readTo`, what is
@@ -33,6 +35,7 @@ export class Transport {
   ) {
     this.socket = socket;
     this.handler = handler;
+    this.ownsData = readTo === undefined && socket instanceof Socket;
     // Listeners before anything else: an error of the socket must not find nobody listening.
     transports.set(socket, this);
     socket.on('error', onError).on('end', onEnd).on('close', onClose).on('finish', onFinish).on('drain', onDrain);
@@ -46,7 +49,8 @@ export class Transport {
       readTo((chunk) => { handler.onData(chunk); });
       return;
     }
-    if (head.length > 0) socket.unshift(head);
+    // A copy: the head is the caller's.
+    if (head.length > 0) socket.unshift(Buffer.from(head));
     socket.on('data', onData);
   }
 

@@ -2,11 +2,14 @@
  * The memory that a message is put together in, from its fragments or from the parts of a large frame. It knows bytes and
  * lengths alone.
  *
- * Blocks are filled one after the other and joined at the end, so that nothing is copied twice. As soon as half of a
- * message whose length is known has come, the rest goes into the memory that the whole will have. So memory follows
- * what has come, at most double, and never what was announced.
+ * Blocks are filled one after the other and joined at the end, so that nothing is copied twice. As soon as an eighth of
+ * a message whose length is known has come, the rest goes into the memory that the whole will have. So memory follows
+ * what has come, and never what was announced; and what nobody has written to yet is no memory of the machine's.
  */
 import { EMPTY } from './frame.js';
+
+/** The part of a message that has to be there before there is memory for the whole. */
+const WHOLE_FROM = 1 / 8;
 
 /** Blocks double what there is, up to this many bytes. */
 const MAX_BLOCK = 1024 * 1024;
@@ -28,7 +31,7 @@ export class MessageBuffer {
    */
   reserve(wanted: number, most: number, isKnown: boolean): number {
     if (this.used === this.block.length) {
-      if (isKnown && (this.length + wanted) * 2 >= most) {
+      if (isKnown && this.length + wanted >= most * WHOLE_FROM) {
         const whole = Buffer.allocUnsafeSlow(most);
         this.#join(whole);
         this.block = whole;

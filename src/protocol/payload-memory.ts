@@ -21,8 +21,7 @@ let slabUsed = 0;
 /** Memory for a message. What is in it is left-overs. */
 export function allocatePayload(length: number): Buffer {
   if (length <= MAX_HEAP_ARRAY) return Buffer.alloc(length);
-  if (length < SLAB_FROM) return Buffer.allocUnsafe(length);
-  if (length >= SLAB_BELOW) return Buffer.allocUnsafeSlow(length);
+  if (!isShared(length)) return length < SLAB_FROM ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
   if (slabUsed + length > slab.length) {
     slab = Buffer.allocUnsafeSlow(SLAB_LENGTH);
     // As Node's own pool is: whoever transfers one message to a thread must not take its neighbours along.
@@ -42,6 +41,22 @@ export function copyPayload(chunk: Buffer, start: number, length: number): Buffe
   const copy = allocatePayload(length);
   chunk.copy(copy, 0, start, start + length);
   return copy;
+}
+
+/** Whether a message of that length shares an ArrayBuffer with a few others. */
+export function isShared(length: number): boolean {
+  return length >= SLAB_FROM && length < SLAB_BELOW;
+}
+
+/**
+ * Writes a message back to the chunk that it came in, unmasked: it shares that with its neighbours, and needs no memory
+ * that was not in use a moment ago. For 4 KiB that is a fifth of all that receiving takes.
+ */
+export function putBack(source: Buffer, start: number, length: number, chunk: Buffer, offset: number): Buffer {
+  source.copy(chunk, offset, start, start + length);
+  const payload = chunk.subarray(offset, offset + length);
+  markAsUntransferable(payload.buffer);
+  return payload;
 }
 
 /** A part of a chunk, in an ArrayBuffer of exactly its length. */

@@ -2,8 +2,8 @@
  * The receiving half of RFC 6455 section 5: bytes are pushed in, messages and control frames come out. It knows no
  * socket and no closing handshake.
  *
- * Any split of the same bytes gives the same events. The bytes pushed in are neither changed nor kept: what has to
- * wait for more is copied, so that a few bytes never keep a socket's buffer alive. Memory follows the bytes that have
+ * Any split of the same bytes gives the same events. The bytes pushed in are neither changed nor kept, unless they are
+ * given away: what has to wait for more is copied, so that a few bytes never keep a socket's buffer alive. Memory follows the bytes that have
  * arrived, never the length that was announced.
  */
 import { constants } from 'node:buffer';
@@ -35,7 +35,7 @@ import {
 } from './frame-scanner.js';
 import { mask } from './masking.js';
 import { MessageBuffer } from './message-buffer.js';
-import { allocatePayload, copyPayload, copyToArrayBuffer } from './payload-memory.js';
+import { allocatePayload, copyPayload, copyToArrayBuffer, isShared, putBack } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
 import { Utf8Validator } from './utf8-validator.js';
 
@@ -116,15 +116,18 @@ export class Receiver {
     this.#maxScanned = Math.min(options.maxPayload, SCAN_CAPACITY);
   }
 
-  /** Takes the next bytes and reports what they complete. */
-  push(chunk: Buffer): void {
+  /**
+   * Takes the next bytes and reports what they complete. `isOwn` says that the chunk is memory that nobody else reads:
+   * then its messages need no memory of their own.
+   */
+  push(chunk: Buffer, isOwn = false): void {
     if (this.#isDone) return;
     if (this.#isStopped || this.#isParsing) {
       this.#kept = Buffer.concat([this.#kept, chunk]);
       return;
     }
     if (this.#kept.length === 0) {
-      this.#parse(chunk, 0, false);
+      this.#parse(chunk, 0, isOwn);
       return;
     }
     // A header that came in parts is put together by itself, so that the chunk need not be copied.
@@ -133,7 +136,7 @@ export class Receiver {
     const end = this.#readHeader(this.#kept, 0);
     if (end === 0) return;
     this.#kept = EMPTY;
-    this.#parse(chunk, end - kept, false);
+    this.#parse(chunk, end - kept, isOwn);
   }
 
   /** From now on RSV1 marks a message that is compressed (RFC 7692 section 6). */
@@ -163,17 +166,19 @@ export class Receiver {
     this.#parse(kept, 0, true);
   }
 
-  /** Parses from `start` on and keeps the rest. `isOwn` says that the chunk is memory of ours. */
+  /** Parses from `start` on and keeps the rest. */
   #parse(chunk: Buffer, start: number, isOwn: boolean): void {
     for (;;) {
       this.#isParsing = true;
-      const offset = this.#parseFrames(chunk, start);
+      const offset = this.#parseFrames(chunk, start, isOwn);
       this.#isParsing = false;
       if (this.#isDone) return;
       const rest = chunk.subarray(offset);
       if (this.#kept.length === 0) {
-        // Copied once: a rest that is ours already stays a view, unless it is the beginning of a header.
-        if (rest.length > 0) this.#kept = isOwn && rest.length >= MAX_HEADER_LENGTH ? rest : Buffer.from(rest);
+        if (rest.length === 0) return;
+        // Most of what is ours already stays a view, unless it is the beginning of a header.
+        const isView = isOwn && rest.length >= MAX_HEADER_LENGTH && rest.length * 2 >= chunk.buffer.byteLength;
+        this.#kept = isView ? rest : Buffer.from(rest);
         return;
       }
       // More was pushed while the handler ran.
@@ -185,7 +190,7 @@ export class Receiver {
   }
 
   /** Returns how far it came. */
-  #parseFrames(chunk: Buffer, start: number): number {
+  #parseFrames(chunk: Buffer, start: number, isOwn: boolean): number {
     const end = chunk.length;
     const scanner = frameScanner();
     let isScanning = false;
@@ -208,7 +213,7 @@ export class Receiver {
             }
             const count = scanner.scan(offset - windowStart, windowEnd - windowStart, this.#isServer, this.#maxScanned);
             if (count > 0) {
-              offset = windowStart + this.#readMessages(scanner, count);
+              offset = windowStart + this.#readMessages(scanner, count, isOwn ? chunk : undefined, windowStart);
               continue;
             }
           }
@@ -244,8 +249,11 @@ export class Receiver {
     return frameLength <= available && frameLength <= SCAN_CAPACITY ? frameLength : 0;
   }
 
-  /** Reports the messages in the scanner's table. Returns how far in its input it came. */
-  #readMessages(scanner: FrameScanner, count: number): number {
+  /**
+   * Reports the messages in the scanner's table. `chunk` is where its input came from, `windowStart` where in it, if the
+   * messages may stay there. Returns how far in its input it came.
+   */
+  #readMessages(scanner: FrameScanner, count: number, chunk: Buffer | undefined, windowStart: number): number {
     const { table, memory } = scanner;
     const handler = this.#handler;
     let group = '';
@@ -258,7 +266,11 @@ export class Receiver {
       const length = kind >>> KIND_BITS;
       const end = start + length;
       if ((kind & IS_BINARY) !== 0) {
-        handler.onBinary(this.#isExact ? copyToArrayBuffer(memory, start, length) : copyPayload(memory, start, length));
+        let data: Buffer;
+        if (this.#isExact) data = copyToArrayBuffer(memory, start, length);
+        else if (chunk === undefined || !isShared(length)) data = copyPayload(memory, start, length);
+        else data = putBack(memory, start, length, chunk, windowStart + (table[entry + 2] as number) - length);
+        handler.onBinary(data);
       } else if ((kind & IS_ASCII) === 0) {
         const text = decodeUtf8(memory, start, end);
         if (text === undefined) this.#fail(invalidUtf8());
