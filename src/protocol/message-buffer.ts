@@ -2,17 +2,23 @@
  * The memory that a message is put together in, from its fragments or from the parts of a large frame. It knows bytes and
  * lengths alone.
  *
- * Blocks are filled one after the other and joined at the end, so that nothing is copied twice. As soon as an eighth of
- * a message whose length is known has come, the rest goes into the memory that the whole will have. So memory follows
- * what has come, and never what was announced; and what nobody has written to yet is no memory of the machine's.
+ * Parts that may stay where they came in are kept as they are, the others are copied to blocks; all are joined at the
+ * end. As soon as an eighth of a message whose length is known has come, what is copied goes into the memory that the
+ * whole will have. So memory follows what has come, and never what was announced; and what nobody has written to yet is
+ * no memory of the machine's.
  */
 import { EMPTY } from './frame.js';
+
+/** Shorter parts are copied: each that is kept keeps all of its chunk. */
+const MIN_KEPT = 16 * 1024;
+/** So many times as much as a part is what it may keep. */
+const MAX_KEPT = 4;
 
 /** The part of a message that has to be there before there is memory for the whole. */
 const WHOLE_FROM = 1 / 8;
 
 /** Blocks double what there is, up to this many bytes. */
-const MAX_BLOCK = 1024 * 1024;
+const MAX_BLOCK = 64 * 1024;
 
 export class MessageBuffer {
   /** The bytes so far. */
@@ -21,6 +27,22 @@ export class MessageBuffer {
   block: Buffer = EMPTY;
   used = 0;
   readonly #full: Buffer[] = [];
+
+  /** Whether a part of a chunk of ours is to be kept as it is: then it is {@link keep | kept}, and not copied. */
+  isKeeping(chunk: Buffer, length: number): boolean {
+    return (
+      length >= MIN_KEPT &&
+      length * MAX_KEPT >= chunk.buffer.byteLength &&
+      this.block.length - this.used < length
+    );
+  }
+
+  keep(part: Buffer): void {
+    if (this.used > 0) this.#full.push(this.block.subarray(0, this.used));
+    this.block = part;
+    this.used = part.length;
+    this.length += part.length;
+  }
 
   /**
    * Makes room for the next bytes.
@@ -54,8 +76,7 @@ export class MessageBuffer {
 
   /** All of the bytes, one behind the other. */
   take(): Buffer {
-    // A block is made for bytes that have come, or for all of them: a single one is full.
-    if (this.#full.length === 0) return this.block;
+    if (this.#full.length === 0 && this.used === this.block.length) return this.block;
     const whole = Buffer.allocUnsafeSlow(this.length);
     this.#join(whole);
     return whole;

@@ -177,7 +177,7 @@ export class Receiver {
       if (this.#kept.length === 0) {
         if (rest.length === 0) return;
         // Most of what is ours already stays a view, unless it is the beginning of a header.
-        const isView = isOwn && rest.length >= MAX_HEADER_LENGTH && rest.length * 2 >= chunk.buffer.byteLength;
+        const isView = isOwn && rest.length >= MAX_HEADER_LENGTH && rest.length * 2 >= chunk.length;
         this.#kept = isView ? rest : Buffer.from(rest);
         return;
       }
@@ -225,7 +225,7 @@ export class Receiver {
       }
       const length = Math.min(end - offset, this.#payloadLength - this.#payloadRead);
       if (length === 0 && this.#payloadLength > 0) break;
-      this.#readPayload(chunk, offset, length);
+      this.#readPayload(chunk, offset, length, isOwn);
       offset += length;
     }
     if (isScanning) (scanner as FrameScanner).isTaken = false;
@@ -361,7 +361,7 @@ export class Receiver {
   }
 
   /** Takes `length` bytes of the frame's payload. */
-  #readPayload(chunk: Buffer, offset: number, length: number): void {
+  #readPayload(chunk: Buffer, offset: number, length: number, isOwn: boolean): void {
     if (this.#opcode >= Opcode.CLOSE) {
       this.#readControlPayload(chunk, offset, length);
       return;
@@ -374,7 +374,7 @@ export class Receiver {
       else this.#handler.onBinary(this.#copyPayload(chunk, offset, length));
       return;
     }
-    this.#readPart(chunk, offset, length);
+    this.#readPart(chunk, offset, length, isOwn);
   }
 
   #readWholeText(chunk: Buffer, offset: number, length: number): void {
@@ -395,7 +395,7 @@ export class Receiver {
   }
 
   /** A part of a message's frame, or a frame that is a part of a message. */
-  #readPart(chunk: Buffer, offset: number, length: number): void {
+  #readPart(chunk: Buffer, offset: number, length: number, isOwn: boolean): void {
     if (this.#payloadRead === 0 && this.#opcode !== Opcode.CONTINUATION) {
       this.#messageOpcode = this.#opcode;
       if (this.#opcode === Opcode.TEXT && !this.#isCompressed) this.#validator = new Utf8Validator();
@@ -405,22 +405,34 @@ export class Receiver {
     const most = this.#isFinal
       ? message.length + this.#payloadLength - this.#payloadRead
       : this.#limit(this.#messageOpcode);
-    for (let read = 0; read < length;) {
-      const part = message.reserve(length - read, most, this.#isFinal);
-      const start = message.used;
-      const isAscii = this.#copyMasked(chunk, offset + read, part, message.block, start);
-      message.wrote(part);
-      read += part;
-      this.#payloadRead += part;
-      if (this.#validator !== undefined && !this.#validator.push(message.block, start, start + part, isAscii)) {
-        this.#fail(invalidUtf8());
-        return;
+    if (isOwn && message.isKeeping(chunk, length)) {
+      // Unmasked where it is.
+      const isAscii = this.#isServer && this.#copyMasked(chunk, offset, length, chunk, offset);
+      message.keep(chunk.subarray(offset, offset + length));
+      this.#payloadRead += length;
+      if (!this.#validate(message.block, 0, length, isAscii)) return;
+    } else {
+      for (let read = 0; read < length;) {
+        const part = message.reserve(length - read, most, this.#isFinal);
+        const start = message.used;
+        const isAscii = this.#copyMasked(chunk, offset + read, part, message.block, start);
+        message.wrote(part);
+        read += part;
+        this.#payloadRead += part;
+        if (!this.#validate(message.block, start, start + part, isAscii)) return;
       }
     }
     if (this.#payloadRead < this.#payloadLength) return;
     this.#inFrame = false;
     this.#fragments++;
     if (this.#isFinal) this.#endMessage();
+  }
+
+  /** Looks at the next bytes of the message, if they are to be UTF-8. */
+  #validate(bytes: Buffer, start: number, end: number, isAscii: boolean): boolean {
+    if (this.#validator === undefined || this.#validator.push(bytes, start, end, isAscii)) return true;
+    this.#fail(invalidUtf8());
+    return false;
   }
 
   #endMessage(): void {

@@ -7,15 +7,6 @@ import type { Connection } from '../connection/connection.js';
 /** Those with bytes that were written in this turn of the event loop. */
 let unsettled: BufferedAmount[] = [];
 
-/** The shortest way to a microtask. */
-const RESOLVED = Promise.resolve();
-
-// A microtask that asks for a tick: it comes when all microtasks are done. `setImmediate` would cost the event loop a
-// turn more.
-function settleLater(): void {
-  process.nextTick(settle);
-}
-
 function settle(): void {
   const amounts = unsettled;
   unsettled = [];
@@ -45,7 +36,7 @@ export class BufferedAmount {
   written(bytes: number): void {
     // A write of control frames alone.
     if (bytes === 0) return;
-    if (this.#written === 0 && unsettled.push(this) === 1) void RESOLVED.then(settleLater);
+    if (this.#written === 0 && unsettled.push(this) === 1) setImmediate(settle).unref();
     this.#written += bytes;
   }
 
