@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import { WatershedError } from './errors.js';
 import { type Connection, PauseReason } from './connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from './connection/connection-listener.js';
-import { connectionOf, setConnectionOf } from './connection/connection-of.js';
+import { addFaces, connectionOf } from './connection/connection-of.js';
 import type { SendCallback } from './connection/frame-writer.js';
 import type { ReadyState } from './connection/closing-handshake.js';
 import { MessageIterator } from './message-iterator.js';
@@ -137,6 +137,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   static {
     makeClassicFace = (connection) => new WatershedConnection(connection);
+    addFaces((face) => (#connection in face ? face.#connection : undefined));
   }
 
   /**
@@ -155,7 +156,6 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     this.#connection = connection;
     this.#reporter = new EventReporter(this, connection.readyState === 3);
     connection.classicFace = this;
-    setConnectionOf(this, connection);
     connection.attach(this.#reporter);
   }
 

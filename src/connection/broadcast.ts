@@ -3,7 +3,7 @@
  */
 import { Opcode } from '../protocol/frame.js';
 import { Deflater, SYNC_DEFLATE } from '../protocol/permessage-deflate.js';
-import { Sender } from '../protocol/sender.js';
+import { serverSender } from '../protocol/sender.js';
 import type { Connection } from './connection.js';
 import type { Compression, EncodedMessage } from './outbound.js';
 
@@ -58,9 +58,8 @@ class Forms {
     const deflated = compression === undefined ? data : deflate(data, compression);
     const isCompressed = deflated.length < data.length;
     const payload = isCompressed ? deflated : data;
-    const sender = new Sender({ isServer: true });
-    const frame = Buffer.allocUnsafeSlow(sender.frameLength(payload.length));
-    sender.writeFrame(frame, 0, this.#opcode, payload, { fin: true, rsv1: isCompressed });
+    const frame = Buffer.allocUnsafeSlow(serverSender.frameLength(payload.length));
+    serverSender.writeFrame(frame, 0, this.#opcode, payload, { fin: true, rsv1: isCompressed });
     return { opcode: this.#opcode, data, frame, isCompressed };
   }
 }

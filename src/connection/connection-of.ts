@@ -1,14 +1,22 @@
 /**
- * Which connection is behind a face. A face says so once, when it is made; whoever is handed a face asks here.
+ * Which connection is behind a face. Each class of faces says once how to see it; whoever is handed a face asks here.
  */
 import type { Connection } from './connection.js';
 
-const connections = new WeakMap<object, Connection>();
+/** The connection of a face of one class; undefined for anything else. */
+type Reader = (face: object) => Connection | undefined;
 
-export function setConnectionOf(face: object, connection: Connection): void {
-  connections.set(face, connection);
+const readers: Reader[] = [];
+
+export function addFaces(reader: Reader): void {
+  readers.push(reader);
 }
 
-export function connectionOf(face: object): Connection | undefined {
-  return connections.get(face);
+export function connectionOf(face: unknown): Connection | undefined {
+  if (typeof face !== 'object' || face === null) return undefined;
+  for (const reader of readers) {
+    const connection = reader(face);
+    if (connection !== undefined) return connection;
+  }
+  return undefined;
 }

@@ -83,8 +83,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   readonly id = ++lastId;
   readonly isServer: boolean;
   readonly options: ResolvedConnectionOptions;
-  /** Messages and the CLOSE on their way to the listener: an entry may take time to be ready. */
-  readonly inbound = new OrderedQueue(() => { this.resume(PauseReason.QUEUE); });
   /** What is on its way to the transport. */
   readonly outbound: Outbound;
   /** `address:port` of the peer and of this end; empty when the transport has none. */
@@ -109,6 +107,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
   #inflater: Inflater | undefined;
+  /** Most connections need none before they close. */
+  #inbound: OrderedQueue | undefined;
   /** Delivers the message that was being inflated; it waits here while somebody has paused. */
   #deliverHeld: (() => void) | undefined;
 
@@ -159,6 +159,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** Payload bytes given to `send*` whose write has not called back: UTF-8 length, no headers, no control frames. */
   get bufferedAmount(): number {
     return this.outbound.bufferedAmount;
+  }
+
+  /** Messages and the CLOSE on their way to the listener: an entry may take time to be ready. */
+  get inbound(): OrderedQueue {
+    return (this.#inbound ??= new OrderedQueue(() => { this.resume(PauseReason.QUEUE); }));
   }
 
   get socket(): Duplex | undefined {
@@ -379,13 +384,17 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   onText(text: string): void {
-    if (this.inbound.isIdle) this.#deliverText(text);
+    if (this.#isInboundIdle()) this.#deliverText(text);
     else this.#queueMessageIn(() => { this.#deliverText(text); });
   }
 
   onBinary(data: Buffer): void {
-    if (this.inbound.isIdle) this.#deliverBinary(data);
+    if (this.#isInboundIdle()) this.#deliverBinary(data);
     else this.#queueMessageIn(() => { this.#deliverBinary(data); });
+  }
+
+  #isInboundIdle(): boolean {
+    return this.#inbound === undefined || this.#inbound.isIdle;
   }
 
   onCompressed(opcode: number, payload: Buffer): void {
@@ -401,7 +410,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
       });
     });
     // It takes time: nothing further is read until it has been delivered.
-    if (!this.inbound.isIdle) this.pause(PauseReason.QUEUE);
+    if (!this.#isInboundIdle()) this.pause(PauseReason.QUEUE);
   }
 
   #deliverInflated(): void {
@@ -618,7 +627,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     const reason = (): Error =>
       (this.#failure ??= new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent'));
     this.run(() => {
-      this.inbound.cancel(reason);
+      this.#inbound?.cancel(reason);
       this.outbound.abandon(reason);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {

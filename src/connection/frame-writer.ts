@@ -67,6 +67,8 @@ export class FrameWriter {
   /** In order. A list: a peer that does not read makes it long, and shifting a long array moves all of it. */
   #firstWrite: PendingWrite | undefined;
   #lastWrite: PendingWrite | undefined;
+  /** One function for every write. */
+  #onWrite: ((error?: Error | null) => void) | undefined;
 
   constructor(socket: Duplex, sender: Sender, handler: FrameWriterHandler) {
     this.#socket = socket;
@@ -310,7 +312,7 @@ export class FrameWriter {
     else this.#lastWrite.next = write;
     this.#lastWrite = write;
     try {
-      this.#socket.write(chunk, this.#onWrite);
+      this.#socket.write(chunk, (this.#onWrite ??= (error) => { this.#written(error); }));
     } catch (error) {
       // A stream of somebody's own may throw instead of failing: no other connection of this tick is to suffer from it.
       this.#socket.destroy(error as Error);
@@ -332,8 +334,8 @@ export class FrameWriter {
     }
   }
 
-  /** One function for every write: writes call back in the order in which they were made. */
-  readonly #onWrite = (error?: Error | null): void => {
+  /** Writes call back in the order in which they were made. */
+  #written(error: Error | null | undefined): void {
     // A failed write destroys the transport, and `abandon` reports it with the reason. After that there is none left.
     if (error) return;
     const write = this.#firstWrite;
@@ -342,5 +344,5 @@ export class FrameWriter {
     if (write.next === undefined) this.#lastWrite = undefined;
     this.#bufferedAmount -= write.bytes;
     this.#handler.onWritten(write.bytes, write.callbacks);
-  };
+  }
 }

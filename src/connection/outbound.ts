@@ -9,7 +9,7 @@ import { WatershedError } from '../errors.js';
 import type { PerMessageDeflateOptions, ResolvedConnectionOptions } from '../options.js';
 import { Opcode } from '../protocol/frame.js';
 import { type DeflateDirection, Deflater, type DeflateSettings, SYNC_DEFLATE } from '../protocol/permessage-deflate.js';
-import { type FrameBits, Sender } from '../protocol/sender.js';
+import { clientSender, type FrameBits, type Sender, serverSender } from '../protocol/sender.js';
 import {
   compressionChannel,
   type ConnectionMessage,
@@ -64,18 +64,14 @@ const COMPRESSED: FrameBits = { fin: true, rsv1: true };
 const PLAIN: FrameBits = { fin: true, rsv1: false };
 
 export class Outbound implements FrameWriterHandler {
-  /** Messages and the CLOSE; while it is idle they go straight to the writer. */
-  readonly queue = new OrderedQueue();
-
-  readonly #connection: ConnectionMessage;
+  readonly #connection: ConnectionMessage & OutboundHandler;
   readonly #options: ResolvedConnectionOptions;
-  readonly #handler: OutboundHandler;
   readonly #sender: Sender;
   #writer: FrameWriter | undefined;
+  /** Most connections need none. */
+  #queue: OrderedQueue | undefined;
   #compression: Compression | undefined;
   #deflater: Deflater | undefined;
-  /** Bytes from which on a message is compressed. */
-  #threshold = Infinity;
   /** Payload bytes of the messages that wait in the queue. */
   #queuedAmount = 0;
   #needsDrain = false;
@@ -87,9 +83,13 @@ export class Outbound implements FrameWriterHandler {
     options: ResolvedConnectionOptions,
   ) {
     this.#connection = connection;
-    this.#handler = connection;
     this.#options = options;
-    this.#sender = new Sender({ isServer: connection.isServer });
+    this.#sender = connection.isServer ? serverSender : clientSender;
+  }
+
+  /** Messages and the CLOSE; while it is idle they go straight to the writer. */
+  get queue(): OrderedQueue {
+    return (this.#queue ??= new OrderedQueue());
   }
 
   /** The transport is there. */
@@ -106,7 +106,6 @@ export class Outbound implements FrameWriterHandler {
   compress(direction: DeflateDirection, options: PerMessageDeflateOptions): void {
     const { threshold = DEFAULT_THRESHOLD, level = -1, memLevel = 8 } = options;
     this.#compression = { windowBits: direction.windowBits, threshold, level, memLevel };
-    this.#threshold = threshold;
     this.#deflater = new Deflater(direction, { level, memLevel });
   }
 
@@ -114,20 +113,22 @@ export class Outbound implements FrameWriterHandler {
 
   text(text: string, isCompressible: boolean, callback: SendCallback | undefined): boolean {
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.TEXT, text);
-    if (isCompressible && this.#threshold <= text.length * 3) {
+    if (isCompressible && this.compressionOf(text.length * 3) !== undefined) {
       // The bytes are what the threshold counts, and what is compressed.
       const data = Buffer.from(text);
-      if (this.#threshold <= data.length) return this.#deflate(Opcode.TEXT, data, callback);
+      if (this.compressionOf(data.length) !== undefined) return this.#deflate(Opcode.TEXT, data, callback);
     }
-    if (this.queue.isIdle) this.#writer?.text(text, callback);
+    if (this.#isIdle()) this.#writer?.text(text, callback);
     else this.#wait(Buffer.byteLength(text), () => { this.#writer?.text(text, callback); }, callback);
     return this.#hasRoom();
   }
 
   binary(data: Uint8Array, isCompressible: boolean, callback: SendCallback | undefined): boolean {
     if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
-    if (isCompressible && this.#threshold <= data.length) return this.#deflate(Opcode.BINARY, data, callback);
-    if (this.queue.isIdle) this.#writer?.binary(data, callback);
+    if (isCompressible && this.compressionOf(data.length) !== undefined) {
+      return this.#deflate(Opcode.BINARY, data, callback);
+    }
+    if (this.#isIdle()) this.#writer?.binary(data, callback);
     else {
       // The caller may change the bytes before it is their turn.
       const copy = Buffer.from(data);
@@ -154,7 +155,7 @@ export class Outbound implements FrameWriterHandler {
       if (isCompressed) this.#deflater?.remember(data);
       this.#writer?.encoded(frame, data.length);
     };
-    if (this.queue.isIdle) write();
+    if (this.#isIdle()) write();
     else this.#wait(data.length, write, undefined);
     return this.#hasRoom();
   }
@@ -166,7 +167,8 @@ export class Outbound implements FrameWriterHandler {
         (buffer) => {
           const data = new Uint8Array(buffer);
           if (sendChannel.hasSubscribers) publishFrame(sendChannel, this.#connection, Opcode.BINARY, data);
-          if (this.#threshold <= data.length) this.#deflateInTurn(Opcode.BINARY, data, undefined, turn);
+          const isCompressed = this.compressionOf(data.length) !== undefined;
+          if (isCompressed) this.#deflateInTurn(Opcode.BINARY, data, undefined, turn);
           else turn.write(() => this.#writer?.binary(data, undefined));
         },
         (cause: unknown) => {
@@ -204,7 +206,7 @@ export class Outbound implements FrameWriterHandler {
 
   /** Calls `send` behind the messages that wait, for the CLOSE. */
   behindMessages(send: () => void): void {
-    if (this.queue.isIdle) send();
+    if (this.#isIdle()) send();
     else this.queue.push((done) => { send(); done(); });
   }
 
@@ -225,21 +227,21 @@ export class Outbound implements FrameWriterHandler {
 
   /** Drops the messages that wait; their callbacks get the error. */
   cancel(error: Error): void {
-    this.queue.cancel(() => error);
+    this.#queue?.cancel(() => error);
   }
 
   /** Drops everything; the callbacks get the error, in the order of the messages. */
   abandon(reason: () => Error): void {
     for (const callback of this.#writer?.abandon() ?? []) callOut(() => { callback(reason()); });
-    this.queue.cancel(reason);
+    this.#queue?.cancel(reason);
     // The history is let go, though somebody may keep the connection.
-    this.#threshold = Infinity;
+    this.#compression = undefined;
     this.#deflater = undefined;
   }
 
   /** A message that is to be compressed: small ones at once, when nothing waits. */
   #deflate(opcode: Opcode, data: Uint8Array, callback: SendCallback | undefined): boolean {
-    if (this.queue.isIdle && data.length <= SYNC_DEFLATE) {
+    if (this.#isIdle() && data.length <= SYNC_DEFLATE) {
       this.#writeDeflated(opcode, data, (this.#deflater as Deflater).deflateSync(data), callback);
       return this.#hasRoom();
     }
@@ -289,7 +291,7 @@ export class Outbound implements FrameWriterHandler {
             done();
           },
           fail: (error) => {
-            if (!isCancelled) this.#handler.onUnsendable(error);
+            if (!isCancelled) this.#connection.onUnsendable(error);
           },
         });
       },
@@ -300,23 +302,28 @@ export class Outbound implements FrameWriterHandler {
     );
   }
 
+  /** Whether no message waits. */
+  #isIdle(): boolean {
+    return this.#queue === undefined || this.#queue.isIdle;
+  }
+
   #hasRoom(): boolean {
     const { highWaterMark, maxBufferedAmount } = this.#options;
     // Far below both limits nothing need be known exactly.
     const most = this.#queuedAmount + (this.#writer?.maxBufferedAmount ?? 0);
     if (most < highWaterMark && most <= maxBufferedAmount) return true;
     const { bufferedAmount } = this;
-    if (bufferedAmount > maxBufferedAmount) this.#handler.onBufferLimit(bufferedAmount);
+    if (bufferedAmount > maxBufferedAmount) this.#connection.onBufferLimit(bufferedAmount);
     if (bufferedAmount < highWaterMark) return true;
     this.#needsDrain = true;
     return false;
   }
 
   onWritten(bytes: number, callbacks: readonly SendCallback[]): void {
-    this.#handler.onSent(bytes, callbacks);
+    this.#connection.onSent(bytes, callbacks);
     if (this.#needsDrain && this.bufferedAmount === 0) {
       this.#needsDrain = false;
-      this.#handler.onDrained();
+      this.#connection.onDrained();
     }
   }
 }

@@ -127,9 +127,13 @@ function onClose(this: Duplex): void {
   transports.get(this)?.handler.onTransportClose(undefined);
 }
 
+const last = { remoteAddress: '', localAddress: '' };
+
 function address(socket: Duplex, address: 'remoteAddress' | 'localAddress', port: 'remotePort' | 'localPort'): string {
   if (!(socket instanceof Socket) || socket[address] === undefined) return '';
-  return `${socket[address]}:${String(socket[port])}`;
+  const text = [socket[address], socket[port]].join(':');
+  // All connections of a server have one address at this end: one string for it, in one piece.
+  return text === last[address] ? last[address] : (last[address] = text);
 }
 
 function ignore(): void {

@@ -167,3 +167,7 @@ export class Sender {
     return 2 + lengthBytes + (this.masks ? 4 : 0);
   }
 }
+
+// One for all connections of an end: nothing in a sender outlives a call but `textLength`, which is read at once.
+export const serverSender = new Sender({ isServer: true });
+export const clientSender = new Sender({ isServer: false });

@@ -8,8 +8,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { Connection } from '../connection/connection.js';
-import type { ConnectionEnd } from '../connection/connection-listener.js';
-import { connectionOf, setConnectionOf } from '../connection/connection-of.js';
+import type { ConnectionEnd, ConnectionListener } from '../connection/connection-listener.js';
+import { addFaces, connectionOf } from '../connection/connection-of.js';
 import { groupOf } from '../connection/connection-group.js';
 import { COPY_LIMIT } from '../connection/frame-writer.js';
 import { WatershedError } from '../errors.js';
@@ -65,6 +65,12 @@ const CLOSED = 3;
 /** The longest reason, in bytes (WebSockets Standard section 3.1, `close`). */
 const MAX_REASON_LENGTH = 123;
 
+/**
+ * What a connection reports, for a WebSocket. One object for each: a closure for each report would be 700 bytes. Its class
+ * is made inside WebSocket, whose private fields it knows.
+ */
+let Reporter: new (face: WebSocket) => ConnectionListener;
+
 export class WebSocket extends EventTarget {
   static readonly CONNECTING = CONNECTING;
   static readonly OPEN = OPEN;
@@ -88,6 +94,65 @@ export class WebSocket extends EventTarget {
   #binaryType: WebSocketInterface['binaryType'] = 'blob';
   /** Why the connection was failed, if it was. */
   #error: Error | undefined;
+
+  static {
+    addFaces((face) => (#connection in face ? face.#connection : undefined));
+
+    Reporter = class implements ConnectionListener {
+      readonly #face: WebSocket;
+
+      constructor(face: WebSocket) {
+        this.#face = face;
+      }
+
+      onOpen(): void {
+        this.#face.#tasks.push(this.#face.#opened);
+      }
+
+      onText(text: string): void {
+        this.#face.#receive(text);
+      }
+
+      onBinary(data: Buffer): void {
+        this.#face.#receive(data);
+      }
+
+      onPing(): void {
+        // The standard has no such event, nor the next two.
+      }
+
+      onPong(): void {
+        // See above.
+      }
+
+      onDrain(): void {
+        // See above.
+      }
+
+      onWritten(bytes: number): void {
+        this.#face.#bufferedAmount.written(bytes);
+      }
+
+      onClosing(): void {
+        if (this.#face.#readyState < CLOSING) this.#face.#tasks.push(this.#face.#closingStarted);
+      }
+
+      onError(error: Error): void {
+        // What fails a connection is the handshake, the peer or a message; an error of its transport only loses it.
+        const isFailure = error instanceof WatershedError || this.#face.#connection.socket === undefined;
+        if (isFailure) this.#face.#error = error;
+      }
+
+      onReset(reason: WatershedError): void {
+        // The standard's "flagged as full": the one loss that is reported as an error.
+        if (reason.code === 'WATERSHED_BUFFER_LIMIT') this.#face.#error = reason;
+      }
+
+      onEnd(end: ConnectionEnd): void {
+        this.#face.#tasks.push(() => { this.#face.#closed(end); });
+      }
+    };
+  }
 
   constructor(
     url: string | URL,
@@ -293,28 +358,7 @@ export class WebSocket extends EventTarget {
     const connection = this.#connection;
     connection.standardFace = this;
     connection.useArrayBuffers();
-    setConnectionOf(this, connection);
-    connection.attach({
-      onOpen: () => { this.#tasks.push(this.#opened); },
-      onText: (text) => { this.#receive(text); },
-      onBinary: (data) => { this.#receive(data); },
-      onPing: () => undefined,
-      onPong: () => undefined,
-      onWritten: (bytes) => { this.#bufferedAmount.written(bytes); },
-      onDrain: () => undefined,
-      onClosing: () => {
-        if (this.#readyState < CLOSING) this.#tasks.push(this.#closingStarted);
-      },
-      onError: (error) => {
-        // What fails a connection is the handshake, the peer or a message; an error of its transport only loses it.
-        if (error instanceof WatershedError || connection.socket === undefined) this.#error = error;
-      },
-      onReset: (reason) => {
-        // The standard's "flagged as full": the one loss that is reported as an error.
-        if (reason.code === 'WATERSHED_BUFFER_LIMIT') this.#error = reason;
-      },
-      onEnd: (end) => { this.#tasks.push(() => { this.#closed(end); }); },
-    });
+    connection.attach(new Reporter(this));
     if (connection.readyState === OPEN) this.#tasks.push(this.#opened);
     else if (connection.readyState !== CONNECTING) this.#readyState = connection.readyState;
   }
