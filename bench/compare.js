@@ -86,5 +86,5 @@ function roundsOf(scenario, isQuick) {
 /** How long a scenario takes, by experience. */
 function secondsOf({ scenario, names, rounds }, { roundTime, warmUps }) {
   if (isMemory(scenario)) return names.length * rounds * 3;
-  return (names.length * (1.2 * roundTime * (rounds + warmUps + 1.7) + 150)) / 1_000;
+  return (names.length * (1.2 * roundTime * (rounds + warmUps * scenario.warmUp + 1.7) + 150)) / 1_000;
 }

@@ -33,7 +33,7 @@ export async function holdContest(scenario, contestants, callLoad, { rounds, rou
     await open(scenario, contestant, callLoad);
     onProgress(`${contestant.name} warms up`);
     units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
-    for (let count = 0; count < warmUps * TURNS; count++) {
+    for (let count = 0; count < warmUps * scenario.warmUp * TURNS; count++) {
       await turn(scenario, contestant, callLoad, units.get(contestant));
     }
   }
