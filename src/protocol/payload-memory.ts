@@ -43,6 +43,11 @@ export function copyPayload(chunk: Buffer, start: number, length: number): Buffe
   return copy;
 }
 
+/** Whether a message of that length lies in Node's pool. */
+export function isPooled(length: number): boolean {
+  return length > MAX_HEAP_ARRAY && length < SLAB_FROM;
+}
+
 /** Whether a message of that length shares an ArrayBuffer with a few others. */
 export function isShared(length: number): boolean {
   return length >= SLAB_FROM && length < SLAB_BELOW;

@@ -35,7 +35,7 @@ import {
 } from './frame-scanner.js';
 import { mask } from './masking.js';
 import { MessageBuffer } from './message-buffer.js';
-import { allocatePayload, copyPayload, copyToArrayBuffer, isShared, putBack } from './payload-memory.js';
+import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
 import { Utf8Validator } from './utf8-validator.js';
 
@@ -259,6 +259,9 @@ export class Receiver {
     let group = '';
     let groupStart = 0;
     let groupEnd = 0;
+    let copied: Buffer = EMPTY;
+    let copiedStart = 0;
+    let copiedEnd = 0;
     const last = count * ENTRY_WORDS;
     for (let entry = ENTRY_WORDS; entry <= last; entry += ENTRY_WORDS) {
       const start = table[entry] as number;
@@ -268,6 +271,14 @@ export class Receiver {
       if ((kind & IS_BINARY) !== 0) {
         let data: Buffer;
         if (this.#isExact) data = copyToArrayBuffer(memory, start, length);
+        else if (isPooled(length)) {
+          if (end > copiedEnd) {
+            copiedStart = start;
+            copiedEnd = pooledEnd(table, entry, last);
+            copied = copyPayload(memory, start, copiedEnd - start);
+          }
+          data = copied.subarray(start - copiedStart, end - copiedStart);
+        }
         else if (chunk === undefined || !isShared(length)) data = copyPayload(memory, start, length);
         else data = putBack(memory, start, length, chunk, windowStart + (table[entry + 2] as number) - length);
         handler.onBinary(data);
@@ -517,4 +528,17 @@ export class Receiver {
     this.#handler.onProtocolError(error);
     return 0;
   }
+}
+
+/** Where the short binary messages end that follow each other in the scanner's table: those are copied together. */
+function pooledEnd(table: Int32Array, first: number, last: number): number {
+  const start = table[first] as number;
+  let end = start;
+  for (let entry = first; entry <= last; entry += ENTRY_WORDS) {
+    const kind = table[entry + 1] as number;
+    const next = (table[entry] as number) + (kind >>> KIND_BITS);
+    if (entry > first && ((kind & IS_BINARY) === 0 || !isPooled(next - start))) break;
+    end = next;
+  }
+  return end;
 }
