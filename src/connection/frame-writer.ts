@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EMPTY, MAX_HEADER_LENGTH, Opcode } from '../protocol/frame.js';
 import { type FrameBits, MAX_RUN_TEXT, type Sender } from '../protocol/sender.js';
+import { encodeUtf8 } from '../protocol/text.js';
 import { acquireBuffer, MAX_BATCH, releaseBuffer } from './buffer-pool.js';
 
 /** Called once: without an error when the transport took the message, with one when it did not go out. */
@@ -56,6 +57,8 @@ export class FrameWriter {
   #batchEnd = 0;
   #batchBytes = 0;
   #batchCallbacks: SendCallback[] | undefined;
+  /** A frame that is encoded already, while it is all there is: it need not be copied to a batch. */
+  #onlyFrame: Buffer | undefined;
   /** Short texts that are not encoded yet: they come behind the batch. */
   #run = '';
   /** Whether the last text was ASCII. If not, the next one will hardly be: then each is encoded by itself. */
@@ -168,10 +171,19 @@ export class FrameWriter {
       this.#writeBehindBatch(frame, payloadLength, undefined);
       return;
     }
+    if (this.#batch === undefined && this.#onlyFrame === undefined) {
+      this.#onlyFrame = frame;
+      if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
+    } else {
+      this.#addFrame(frame);
+    }
+    this.#count(payloadLength, undefined);
+  }
+
+  #addFrame(frame: Buffer): void {
     const batch = this.#reserve(frame.length);
     batch.set(frame, this.#batchEnd);
     this.#batchEnd += frame.length;
-    this.#count(payloadLength, undefined);
   }
 
   /** From here to `release` nothing is flushed: the caller will add more in the same turn. */
@@ -196,25 +208,25 @@ export class FrameWriter {
   #flush(isOutsideSend: boolean): void {
     if (this.#run !== '') this.#endRun();
     const batch = this.#batch;
-    if (batch === undefined) return;
-    const length = this.#batchEnd;
+    const chunk = batch === undefined ? this.#onlyFrame : batch.subarray(0, this.#batchEnd);
+    if (chunk === undefined) return;
     const bytes = this.#batchBytes;
     const callbacks = this.#batchCallbacks ?? NO_CALLBACKS;
     this.#batch = undefined;
+    this.#onlyFrame = undefined;
     this.#batchEnd = 0;
     this.#batchBytes = 0;
     this.#batchCallbacks = undefined;
 
     if (this.#isNetSocket && this.#isSocketEmpty() && this.#socket.writableCorked === 0) {
-      const chunk = batch.subarray(0, length);
       if (isOutsideSend && callbacks === NO_CALLBACKS) this.#writeUncalled(chunk, bytes);
       else this.#write(chunk, bytes, callbacks);
       // If the kernel took it all the buffer is free; if not, it is the socket's now.
-      if (this.#isSocketEmpty()) releaseBuffer(batch);
+      if (batch !== undefined && this.#isSocketEmpty()) releaseBuffer(batch);
     } else {
       // It will wait in the socket, for how long nobody knows: exactly what there is, and no more.
-      this.#write(Buffer.from(batch.subarray(0, length)), bytes, callbacks);
-      releaseBuffer(batch);
+      this.#write(batch === undefined ? chunk : Buffer.from(chunk), bytes, callbacks);
+      if (batch !== undefined) releaseBuffer(batch);
     }
   }
 
@@ -234,6 +246,7 @@ export class FrameWriter {
     for (let write = this.#firstWrite; write !== undefined; write = write.next) callbacks.push(...write.callbacks);
     callbacks.push(...(this.#batchCallbacks ?? NO_CALLBACKS));
     if (this.#batch !== undefined) releaseBuffer(this.#batch);
+    this.#onlyFrame = undefined;
     this.#run = '';
     this.#firstWrite = undefined;
     this.#lastWrite = undefined;
@@ -246,6 +259,11 @@ export class FrameWriter {
 
   /** The batch, with at least that much room at `#batchEnd`; it is written at the end of the tick at the latest. */
   #reserve(room: number): Buffer {
+    const frame = this.#onlyFrame;
+    if (frame !== undefined) {
+      this.#onlyFrame = undefined;
+      this.#addFrame(frame);
+    }
     let batch = this.#batch;
     if (batch !== undefined && batch.length - this.#batchEnd >= room) return batch;
     if (batch !== undefined && this.#batchEnd + room > MAX_BATCH) {
@@ -274,6 +292,11 @@ export class FrameWriter {
   }
 
   #largeText(text: string, callback: SendCallback | undefined): void {
+    const encoded = encodeUtf8(text);
+    if (encoded !== undefined) {
+      this.payload(Opcode.TEXT, encoded, UNCOMPRESSED, encoded.length, callback);
+      return;
+    }
     const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(Buffer.byteLength(text)));
     this.#sender.writeText(frame, 0, text);
     this.#writeBehindBatch(frame, this.#sender.textLength, callback);

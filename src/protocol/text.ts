@@ -1,5 +1,5 @@
 /**
- * UTF-8 to strings, in the way that is fastest where we are (RFC 6455 section 8.1: a text message is UTF-8).
+ * UTF-8 to strings and back, in the way that is fastest where we are (RFC 6455 section 8.1: a text message is UTF-8).
  */
 import * as buffer from 'node:buffer';
 import { isUtf8 } from 'node:buffer';
@@ -27,4 +27,41 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
   const text = bytes.subarray(start, end);
   if (!isUtf8(text)) return undefined;
   return mayTranscode ? transcode(text, 'utf8', 'utf16le').toString('utf16le') : text.toString();
+}
+
+/**
+ * Writing a string to a buffer takes five times less from characters of one script, in their order, than from any others,
+ * whose lengths no processor can guess. By way of UTF-16 it is the same for all: 7 µs for 16 KiB, where `write` takes 14
+ * to 36. A Latin-1 string is what `write` is best at.
+ */
+const ENCODE_FROM = 1024;
+/** UTF-16 code units that are looked at. */
+const SAMPLES = 8;
+const UTF16_CAPACITY = 64 * 1024;
+let utf16: Buffer | undefined;
+
+/** The UTF-8 of a text, where `write` is not the way to it: it is long, and not Latin-1 as far as samples tell. */
+export function encodeUtf8(text: string): Buffer | undefined {
+  if (text.length < ENCODE_FROM || transcode === undefined || !hasWideSample(text)) return undefined;
+  let units: Buffer;
+  if (text.length * 2 <= UTF16_CAPACITY) {
+    utf16 ??= Buffer.allocUnsafeSlow(UTF16_CAPACITY);
+    units = utf16.subarray(0, utf16.write(text, 'utf16le'));
+  } else {
+    units = Buffer.from(text, 'utf16le');
+  }
+  try {
+    return transcode(units, 'utf16le', 'utf8');
+  } catch {
+    // A lone surrogate, for which `write` puts U+FFFD.
+    return undefined;
+  }
+}
+
+function hasWideSample(text: string): boolean {
+  const step = text.length / SAMPLES;
+  for (let index = 0; index < text.length; index += step) {
+    if (text.charCodeAt(index) > 0xff) return true;
+  }
+  return false;
 }
