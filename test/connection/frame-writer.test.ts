@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FrameWriter, type SendCallback } from '../../src/connection/frame-writer.js';
 import { Sender } from '../../src/protocol/sender.js';
 import { encodeFrame, opcodes, ping, text } from '../conformance/frames.js';
@@ -95,6 +95,52 @@ describe('FrameWriter', () => {
     expect(writer.bufferedAmount).toBe(100 * KIB);
     await turn();
     expect(socket.chunks.some((chunk) => chunk.buffer === frame.buffer)).toBe(true);
+    expect(writer.bufferedAmount).toBe(0);
+  });
+
+  it('writes a frame that is encoded already as it is while it is alone, and in its place among others', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    const frames = ['a', 'b', 'c'].map((each) => encodeFrame(text(each), false));
+    writer.encoded(frames[0] as Buffer, 1);
+    expect(writer.bufferedAmount).toBe(1);
+    await turn();
+    expect(socket.chunks[0]).toBe(frames[0]);
+    expect(writer.bufferedAmount).toBe(0);
+    writer.encoded(frames[1] as Buffer, 1);
+    writer.text('x', undefined);
+    writer.encoded(frames[2] as Buffer, 1);
+    writer.binary(Buffer.from('y'), undefined);
+    await turn();
+    writer.encoded(frames[0] as Buffer, 1);
+    writer.binary(Buffer.alloc(100 * KIB, 'z'), undefined);
+    await turn();
+    expect(socket.calls).toEqual([1, 1, 2]);
+    const payloads = framesIn(socket.bytes).map(({ payload }) => payload.toString('latin1', 0, 1));
+    expect(payloads).toEqual(['a', 'b', 'x', 'c', 'y', 'a', 'z']);
+    expect(frames.map((frame) => frame.toString('latin1', 2))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('drops a frame that is encoded already when it is abandoned', async () => {
+    const socket = new KeepingDuplex();
+    const { writer } = writerOver(socket);
+    writer.encoded(encodeFrame(text('a'), false), 1);
+    writer.abandon();
+    await turn();
+    expect(socket.calls).toEqual([]);
+  });
+
+  it('hands over large text that is not Latin-1 as it hands over bytes', async () => {
+    const socket = new KeepingDuplex();
+    const { writer, written } = writerOver(socket);
+    const callback = (): void => undefined;
+    const message = 'Съешь ещё 🌊'.repeat(10_000);
+    writer.text(message, callback);
+    await turn();
+    expect(framesIn(socket.bytes).map(({ opcode, payload }) => [opcode, payload.toString() === message])).toEqual([
+      [opcodes.text, true],
+    ]);
+    expect(written).toEqual([callback]);
     expect(writer.bufferedAmount).toBe(0);
   });
 
@@ -236,6 +282,38 @@ describe('FrameWriter', () => {
 });
 
 describe('a connection', () => {
+  it('counts what the kernel has not taken, without a callback for what it takes at once', async () => {
+    const [ours, theirs] = await tcpPair();
+    const { connection } = engineOver(ours);
+    const write = vi.spyOn(ours, 'write');
+    connection.sendText('a');
+    await turn();
+    expect(write.mock.calls.map((args) => args.length)).toEqual([1]);
+    expect(connection.bufferedAmount).toBe(0);
+    // Small frames until the kernel takes no more: the write that it leaves is called back like any other.
+    let sent = 1;
+    while (connection.bufferedAmount === 0) {
+      for (let index = 0; index < 100; index++) connection.sendBinary(Buffer.alloc(100, sent++));
+      await turn();
+    }
+    const peer = new Peer(theirs, true);
+    await peer.receives(sent);
+    expect(peer.frames.slice(1).every(({ payload }, index) => payload[0] === (index + 1) % 256)).toBe(true);
+    await new Promise((resolve) => connection.sendText('', resolve));
+    expect(connection.bufferedAmount).toBe(0);
+  });
+
+  it('keeps what a broken socket did not take in bufferedAmount', async () => {
+    const [ours, theirs] = await tcpPair();
+    const { connection, recorder } = engineOver(ours);
+    theirs.resetAndDestroy();
+    ours.destroy();
+    connection.sendText('abc');
+    await turn();
+    expect(connection.bufferedAmount).toBe(3);
+    await recorder.end();
+  });
+
   it('sends with one write all that the handlers of one chunk send', async () => {
     const socket = new KeepingDuplex();
     const { connection, recorder } = engineOver(socket);

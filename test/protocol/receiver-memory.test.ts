@@ -132,6 +132,40 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     }
   });
 
+  it('leaves messages of 1 to 16 KiB in a chunk that is its own, and copies the others', () => {
+    const { receiver, recorder } = recordedReceiver({ isServer });
+    const sizes = [1023, 1024, 5000, 16_383, 16_384];
+    const payloads = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+    const chunk = socketChunk(bytesOf(...payloads.map((payload) => ({ opcode: BINARY, payload }))));
+    receiver.push(chunk, true);
+    const delivered = recorder.events.map(([, value]) => value as Buffer);
+    expect(delivered.every((data, index) => data.equals(payloads[index] as Buffer))).toBe(true);
+    expect(delivered.map(({ buffer }) => buffer === chunk.buffer)).toEqual([false, true, true, true, false]);
+    // Whoever transfers one of them must not take the others along.
+    expect(() => structuredClone(delivered[1], { transfer: [chunk.buffer as ArrayBuffer] })).toThrow();
+  });
+
+  it('keeps the large parts of a message in chunks that are its own, and no chunk for a small part', async () => {
+    const { receiver, recorder } = recordedReceiver({ isServer });
+    const payload = Buffer.alloc(400 * KIB, 'Watershed');
+    const sizes = [64, 64, 2, 64, 15, 64].map((kib) => kib * KIB);
+    const bytes = bytesOf({ opcode: BINARY, payload });
+    const pushed: WeakRef<ArrayBufferLike>[] = [];
+    let end = 0;
+    for (const size of sizes) {
+      const chunk = socketChunk(bytes.subarray(end, (end += size)));
+      pushed.push(new WeakRef(chunk.buffer));
+      receiver.push(chunk, true);
+    }
+    await garbageCollected();
+    // The last two are in memory that the whole will have.
+    expect(pushed.map((reference) => reference.deref() !== undefined)).toContain(true);
+    expect(pushed[2]?.deref()).toBeUndefined();
+    expect(pushed[4]?.deref()).toBeUndefined();
+    receiver.push(Buffer.from(bytes.subarray(end)), true);
+    expect((recorder.events[0]?.[1] as Buffer).equals(payload)).toBe(true);
+  });
+
   it('allocates what arrives, not what is announced', () => {
     for (const fin of [true, false]) {
       for (const opcode of [TEXT, BINARY]) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Receiver } from '../../src/protocol/receiver.js';
 import { KEY } from './frame-bytes.js';
 import { anyBytes, streamBytes, validStream } from './frame-streams.js';
-import { receive, Recorder, render } from './recorder.js';
+import { inOwnMemory, receive, Recorder, render } from './recorder.js';
 
 // Small enough to be met by the streams that are generated.
 const LIMITS = { maxPayload: 65_536, maxFragments: 4 };
@@ -27,7 +27,7 @@ const actions = fc.array(fc.constantFrom('stop', 'resume', 'push', 'stop and res
 
 /**
  * Pushes all of the chunks, with stops, resumes and further pushes at the points that the script says, within events
- * too. Each chunk is garbage as soon as its push has returned.
+ * too. Every other chunk is the receiver's own; the others are garbage as soon as their push has returned.
  */
 class ScriptedRun {
   readonly recorder = new Recorder(() => {
@@ -38,6 +38,7 @@ class ScriptedRun {
   readonly #script: readonly string[];
   #next = 0;
   #isStopped = false;
+  #pushes = 0;
   eventsWhileStopped = 0;
 
   constructor(isServer: boolean, chunks: readonly Buffer[], script: readonly string[]) {
@@ -82,8 +83,12 @@ class ScriptedRun {
   #push(): void {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return;
-    // In memory of its own, as a socket's buffer is.
-    const copy = Buffer.from(Uint8Array.from(chunk).buffer);
+    const copy = inOwnMemory(chunk);
+    this.#pushes++;
+    if (this.#pushes % 2 === 0) {
+      this.#receiver.push(copy, true);
+      return;
+    }
     this.#receiver.push(copy);
     expect(copy.equals(chunk)).toBe(true);
     copy.fill(0xa5);

@@ -1,6 +1,7 @@
 /**
  * Writes down what a receiver reports, in order.
  */
+import { expect } from 'vitest';
 import type { ProtocolError } from '../../src/errors.js';
 import type { CloseFrame } from '../../src/protocol/close-code.js';
 import { Receiver, type ReceiverHandler, type ReceiverOptions } from '../../src/protocol/receiver.js';
@@ -78,11 +79,19 @@ export function recordedReceiver(options: RecordedOptions = {}): { receiver: Rec
   return { receiver, recorder };
 }
 
-/** What a new receiver reports of these chunks. */
+/** What a new receiver reports of these chunks: the same, whether they are its own or not. */
 export function receive(chunks: readonly Buffer[], options: RecordedOptions = {}): ReceivedEvent[] {
   const { receiver, recorder } = recordedReceiver(options);
   for (const chunk of chunks) receiver.push(chunk);
+  const owning = recordedReceiver(options);
+  for (const chunk of chunks) owning.receiver.push(inOwnMemory(chunk), true);
+  expect(render(owning.recorder.events)).toEqual(render(recorder.events));
   return recorder.events;
+}
+
+/** A copy in memory of its own, as a socket's buffer is. */
+export function inOwnMemory(chunk: Buffer): Buffer {
+  return Buffer.from(Uint8Array.from(chunk).buffer);
 }
 
 /** Events as strings: quick to compare by the thousand. */
