@@ -8,6 +8,8 @@ import { measuresOf, scenarios } from './scenarios.js';
 import { printScenario, printVerdicts } from './table.js';
 
 const QUICK = { roundTime: 100, warmUps: 1 };
+/** How a process is started whose memory is measured. */
+const FOR_MEMORY = { flags: ['--expose-gc'], keepsMemory: false };
 const THOROUGH = { roundTime: 400, warmUps: 3 };
 
 /**
@@ -45,7 +47,7 @@ export async function compare(asked) {
     for (const { scenario, names: own, rounds } of plan) {
       const onProgress = (text) => { showProgress(`${scenario.name}: ${text}`); };
       const turns = isMemory(scenario)
-        ? await measureMemory(scenario, own, (name) => startSubject(name, node, ['--expose-gc']), load.call, {
+        ? await measureMemory(scenario, own, (name) => startSubject(name, node, FOR_MEMORY), load.call, {
           rounds, onProgress,
         })
         : await holdContest(scenario, own.map((name) => subjects.get(name)), load.call, {

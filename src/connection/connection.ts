@@ -344,7 +344,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onData(chunk: Buffer): void {
     if (!this.#isReading()) return;
     this.#heartbeat?.arrived();
-    this.#isTurnFree = this.#transport?.isReadInTurn === true;
+    this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
     this.#isTurnFree = false;
   }
@@ -355,7 +355,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
    * @returns false if the turn is not free.
    */
   takeTurn(): boolean {
-    const isFree = this.#isTurnFree;
+    const isFree = this.#isTurnFree && this.#transport?.isReadInTurn === true;
     this.#isTurnFree = false;
     return isFree;
   }

@@ -8,6 +8,7 @@
  * no memory of the machine's.
  */
 import { EMPTY } from './frame.js';
+import { mask } from './masking.js';
 
 /** Shorter parts are copied: each that is kept keeps all of its chunk. */
 const MIN_KEPT = 16 * 1024;
@@ -27,6 +28,8 @@ export class MessageBuffer {
   block: Buffer = EMPTY;
   used = 0;
   readonly #full: Buffer[] = [];
+  /** The masking key of each of them: 0 for what is unmasked. */
+  readonly #keys: number[] = [];
 
   /** Whether a part of a chunk of ours is to be kept as it is: then it is {@link keep | kept}, and not copied. */
   isKeeping(chunk: Buffer, length: number): boolean {
@@ -37,10 +40,11 @@ export class MessageBuffer {
     );
   }
 
-  keep(part: Buffer): void {
-    if (this.used > 0) this.#full.push(this.block.subarray(0, this.used));
-    this.block = part;
-    this.used = part.length;
+  /** A part whose first byte is masked with the lowest byte of the key: it is unmasked on its way to the whole. */
+  keep(part: Buffer, key: number): void {
+    this.#closeBlock();
+    this.#full.push(part);
+    this.#keys.push(key);
     this.length += part.length;
   }
 
@@ -59,10 +63,9 @@ export class MessageBuffer {
         this.block = whole;
         this.used = this.length;
       } else {
-        if (this.used > 0) this.#full.push(this.block);
+        this.#closeBlock();
         const size = Math.max(wanted, Math.min(this.length, MAX_BLOCK));
         this.block = Buffer.allocUnsafeSlow(Math.min(size, most - this.length));
-        this.used = 0;
       }
     }
     return Math.min(wanted, this.block.length - this.used);
@@ -82,14 +85,26 @@ export class MessageBuffer {
     return whole;
   }
 
+  #closeBlock(): void {
+    if (this.used > 0) {
+      this.#full.push(this.block.subarray(0, this.used));
+      this.#keys.push(0);
+    }
+    this.block = EMPTY;
+    this.used = 0;
+  }
+
   /** Writes the bytes so far to `whole`, and lets the blocks go. */
   #join(whole: Buffer): void {
+    this.#closeBlock();
     let offset = 0;
-    for (const block of this.#full) {
-      whole.set(block, offset);
-      offset += block.length;
+    for (const [index, part] of this.#full.entries()) {
+      const key = this.#keys[index] as number;
+      if (key === 0) whole.set(part, offset);
+      else mask(part, 0, part.length, whole, offset, key, 0);
+      offset += part.length;
     }
-    whole.set(this.block.subarray(0, this.used), offset);
     this.#full.length = 0;
+    this.#keys.length = 0;
   }
 }

@@ -71,6 +71,9 @@ let scratch: Buffer | undefined;
 const GROUP_LENGTH = 512;
 const GROUPED_LENGTH = 128;
 
+/** Up to so many bytes a frame that is all of a chunk costs less without the scanner. */
+const MAX_ALONE = 128;
+
 export class Receiver {
   readonly #handler: ReceiverHandler;
   readonly #isServer: boolean;
@@ -203,7 +206,8 @@ export class Receiver {
         if (offset === end || this.#isStopped) break;
         if (scanner !== undefined && (isScanning || !scanner.isTaken)) {
           const frameLength = this.#wholeMessageLength(chunk, offset);
-          if (frameLength > 0) {
+          // A short message that came alone is read sooner than it is handed to the scanner.
+          if (frameLength > (isScanning || offset + frameLength < end ? 0 : MAX_ALONE)) {
             if (offset + frameLength > windowEnd) {
               windowStart = offset;
               windowEnd = Math.min(end, offset + SCAN_CAPACITY);
@@ -417,11 +421,16 @@ export class Receiver {
       ? message.length + this.#payloadLength - this.#payloadRead
       : this.#limit(this.#messageOpcode);
     if (isOwn && message.isKeeping(chunk, length)) {
-      // Unmasked where it is.
-      const isAscii = this.#isServer && this.#copyMasked(chunk, offset, length, chunk, offset);
-      message.keep(chunk.subarray(offset, offset + length));
+      let key = this.#isServer ? rotate(this.#maskingKey, this.#payloadRead) : 0;
+      let isAscii = false;
+      if (this.#validator !== undefined && this.#isServer) {
+        // Text is looked at as it comes: it is unmasked where it is.
+        isAscii = this.#copyMasked(chunk, offset, length, chunk, offset);
+        key = 0;
+      }
+      message.keep(chunk.subarray(offset, offset + length), key);
       this.#payloadRead += length;
-      if (!this.#validate(message.block, 0, length, isAscii)) return;
+      if (!this.#validate(chunk, offset, offset + length, isAscii)) return;
     } else {
       for (let read = 0; read < length;) {
         const part = message.reserve(length - read, most, this.#isFinal);
@@ -541,4 +550,10 @@ function pooledEnd(table: Int32Array, first: number, last: number): number {
     end = next;
   }
   return end;
+}
+
+/** The masking key for what follows the first bytes of a payload: its lowest byte is that of the next one. */
+function rotate(key: number, bytes: number): number {
+  const bits = (bytes & 3) * 8;
+  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
 }
