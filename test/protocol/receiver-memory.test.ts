@@ -173,6 +173,14 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(render(recorder.events)).toEqual([`${opcode === TEXT ? 'text' : 'binary'} ${payload.toString()}`]);
   });
 
+  it('fails as soon as a part of a text that it keeps is not UTF-8', () => {
+    const { receiver, recorder } = recordedReceiver({ isServer });
+    const payload = Buffer.alloc(200 * KIB, 'Watershed');
+    payload[30 * KIB] = 0xff;
+    receiver.push(socketChunk(bytesOf({ opcode: TEXT, payload }).subarray(0, 64 * KIB)), true);
+    expect(recorder.error.code).toBe('WATERSHED_INVALID_UTF8');
+  });
+
   it('delivers a message of one part that it has kept in memory of its own', () => {
     const { receiver, recorder } = recordedReceiver({ isServer });
     const payload = Buffer.alloc(20 * KIB, 'Watershed');
