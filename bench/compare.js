@@ -8,9 +8,9 @@ import { measuresOf, scenarios } from './scenarios.js';
 import { printScenario, printVerdicts } from './table.js';
 
 const QUICK = { roundTime: 100, warmUps: 1 };
+const THOROUGH = { roundTime: 400, warmUps: 3 };
 /** How a process is started whose memory is measured. */
 const FOR_MEMORY = { flags: ['--expose-gc'], keepsMemory: false };
-const THOROUGH = { roundTime: 400, warmUps: 3 };
 
 /**
  * @typedef {object} Asked  what the command line asks for

@@ -4,6 +4,8 @@
  */
 
 const TURNS = 4;
+/** Milliseconds within which everything has to be delivered once, before anything is timed. */
+const CHECK_TIME = 60_000;
 
 /**
  * @typedef {object} Turn
@@ -77,13 +79,29 @@ export async function open(scenario, { name: id, call, isRaw }, callLoad) {
   }
   await callLoad('keep', id);
   if (flow === 'receive') await call('inspect');
-  const [sent] = await Promise.all([callLoad('check', id), call('work', variants)]);
+  const [sent] = await inTime(
+    Promise.all([callLoad('check', id), call('work', variants)]),
+    `${id} did not deliver what was sent within ${CHECK_TIME / 1_000} s`,
+  );
   if (flow !== 'receive') return port;
   const received = await call('digests');
   if (sent.toSorted().join() !== received.toSorted().join()) {
     throw new Error(`${id} delivered other messages than were sent`);
   }
   return port;
+}
+
+/** What is lost or cut short would be waited for without end. */
+async function inTime(result, message) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => { reject(new Error(message)); }, CHECK_TIME);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** How often each connection has to do its part for a turn of this many milliseconds. */

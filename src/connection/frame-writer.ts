@@ -109,6 +109,12 @@ export class FrameWriter {
   }
 
   #text(text: string, callback: SendCallback | undefined): void {
+    const encoded = encodeUtf8(text);
+    if (encoded !== undefined) {
+      this.#expectsAscii = false;
+      this.payload(Opcode.TEXT, encoded, UNCOMPRESSED, encoded.length, callback);
+      return;
+    }
     const room = this.#sender.maxTextFrameLength(text);
     if (room > MAX_BATCH) {
       this.#largeText(text, callback);
@@ -292,11 +298,6 @@ export class FrameWriter {
   }
 
   #largeText(text: string, callback: SendCallback | undefined): void {
-    const encoded = encodeUtf8(text);
-    if (encoded !== undefined) {
-      this.payload(Opcode.TEXT, encoded, UNCOMPRESSED, encoded.length, callback);
-      return;
-    }
     const frame = Buffer.allocUnsafeSlow(this.#sender.frameLength(Buffer.byteLength(text)));
     this.#sender.writeText(frame, 0, text);
     this.#writeBehindBatch(frame, this.#sender.textLength, callback);

@@ -17,6 +17,12 @@ const WASM_FROM = 256;
 const keyBytes = new Uint8Array(4);
 const keyWord = new Int32Array(keyBytes.buffer);
 
+/** The key as it stands behind the first bytes of a payload: its lowest byte is that of the next one. */
+export function rotateKey(key: number, bytes: number): number {
+  const shift = (bytes & 3) * 8;
+  return shift === 0 ? key : (key >>> shift) | (key << (32 - shift));
+}
+
 /**
  * Writes `length` bytes of `source`, XORed with the key, to `target`. `phase` is the number of bytes of the payload
  * that came before. Source and target may be the same bytes.
@@ -32,8 +38,7 @@ export function mask(
   maskingKey: number,
   phase: number,
 ): number {
-  const shift = (phase & 3) * 8;
-  const key = shift === 0 ? maskingKey : (maskingKey >>> shift) | (maskingKey << (32 - shift));
+  const key = rotateKey(maskingKey, phase);
   const scanner = length >= WASM_FROM ? frameScanner() : undefined;
   if (scanner !== undefined) {
     const from = source.subarray(sourceStart, sourceStart + length);
@@ -91,8 +96,7 @@ function maskWords(
   // Source and target may be aligned differently: bytes up to the target's first whole word, then words, in place.
   const lead = -(target.byteOffset + targetStart) & 3;
   let bits = maskBytes(source, sourceStart, lead, target, targetStart, key);
-  const shift = lead * 8;
-  const rotated = shift === 0 ? key : (key >>> shift) | (key << (32 - shift));
+  const rotated = rotateKey(key, lead);
   keyBytes[0] = rotated;
   keyBytes[1] = rotated >>> 8;
   keyBytes[2] = rotated >>> 16;

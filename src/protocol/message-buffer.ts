@@ -3,9 +3,8 @@
  * lengths alone.
  *
  * Parts that may stay where they came in are kept as they are, the others are copied to blocks; all are joined at the
- * end. As soon as an eighth of a message whose length is known has come, what is copied goes into the memory that the
- * whole will have. So memory follows what has come, and never what was announced; and what nobody has written to yet is
- * no memory of the machine's.
+ * end. As soon as half of a message whose length is known has come, what is copied goes into the memory that the whole
+ * will have. So memory follows what has come, and never what was announced.
  */
 import { EMPTY } from './frame.js';
 import { mask } from './masking.js';
@@ -14,9 +13,6 @@ import { mask } from './masking.js';
 const MIN_KEPT = 16 * 1024;
 /** So many times as much as a part is what it may keep. */
 const MAX_KEPT = 4;
-
-/** The part of a message that has to be there before there is memory for the whole. */
-const WHOLE_FROM = 1 / 8;
 
 /** Blocks double what there is, up to this many bytes. */
 const MAX_BLOCK = 64 * 1024;
@@ -57,7 +53,7 @@ export class MessageBuffer {
    */
   reserve(wanted: number, most: number, isKnown: boolean): number {
     if (this.used === this.block.length) {
-      if (isKnown && this.length + wanted >= most * WHOLE_FROM) {
+      if (isKnown && (this.length + wanted) * 2 >= most) {
         const whole = Buffer.allocUnsafeSlow(most);
         this.#join(whole);
         this.block = whole;

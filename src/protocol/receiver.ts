@@ -33,7 +33,7 @@ import {
   KIND_BITS,
   SCAN_CAPACITY,
 } from './frame-scanner.js';
-import { mask } from './masking.js';
+import { mask, rotateKey } from './masking.js';
 import { MessageBuffer } from './message-buffer.js';
 import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
@@ -421,7 +421,7 @@ export class Receiver {
       ? message.length + this.#payloadLength - this.#payloadRead
       : this.#limit(this.#messageOpcode);
     if (isOwn && message.isKeeping(chunk, length)) {
-      let key = this.#isServer ? rotate(this.#maskingKey, this.#payloadRead) : 0;
+      let key = this.#isServer ? rotateKey(this.#maskingKey, this.#payloadRead) : 0;
       let isAscii = false;
       if (this.#validator !== undefined && this.#isServer) {
         // Text is looked at as it comes: it is unmasked where it is.
@@ -550,10 +550,4 @@ function pooledEnd(table: Int32Array, first: number, last: number): number {
     end = next;
   }
   return end;
-}
-
-/** The masking key for what follows the first bytes of a payload: its lowest byte is that of the next one. */
-function rotate(key: number, bytes: number): number {
-  const bits = (bytes & 3) * 8;
-  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
 }

@@ -4,7 +4,6 @@
  */
 import { FIN, MASK, Opcode, RSV1 } from './frame.js';
 import { generateMaskingKey, mask } from './masking.js';
-import { encodeUtf8 } from './text.js';
 
 /** The bits of a frame's header that say which part of a message it is, and whether an extension claims it. */
 export interface FrameBits {
@@ -74,11 +73,6 @@ export class Sender {
    * @returns where the frame ends
    */
   writeText(target: Buffer, offset: number, text: string): number {
-    const encoded = encodeUtf8(text);
-    if (encoded !== undefined) {
-      this.textLength = encoded.length;
-      return this.writeFrame(target, offset, Opcode.TEXT, encoded);
-    }
     // The text is written once, behind a header of the length it has if it is ASCII, and moved if it is not and the
     // header has to be longer: two to three times faster than encoding it elsewhere first.
     const guess = offset + this.#headerLength(text.length);

@@ -130,6 +130,29 @@ describe('FrameWriter', () => {
     expect(socket.calls).toEqual([]);
   });
 
+  it.each([true, false])('sends long text of any characters as the platform encodes it (server: %s)', async (isServer) => {
+    const unit = fc.constantFrom('a', 'é', 'ж', '日', '🌊', '\udead', '\ud83c');
+    const parts = fc.array(fc.tuple(unit, fc.nat(4000)), { minLength: 1, maxLength: 8 });
+    const mixed = fc.array(unit, { minLength: 1, maxLength: 50 }).map((units) => units.join('').repeat(400));
+    const long = fc.oneof(mixed, parts.map((all) => all.map(([each, count]) => each.repeat(count)).join('')));
+    await fc.assert(
+      fc.asyncProperty(fc.array(long, { minLength: 1, maxLength: 4 }), async (texts) => {
+        const socket = new KeepingDuplex();
+        const { writer } = writerOver(socket, isServer);
+        for (const each of [...texts, 'short']) writer.text(each, undefined);
+        const payloads = [...texts, 'short'].map((each) => Buffer.from(each));
+        expect(writer.bufferedAmount).toBeGreaterThanOrEqual((payloads.at(-1) as Buffer).length);
+        await turn();
+        const frames = framesIn(socket.bytes);
+        expect(frames.every(({ opcode }) => opcode === opcodes.text)).toBe(true);
+        expect(frames.map(({ payload }) => payload.toString('latin1'))).toEqual(payloads.map((each) => each.toString('latin1')));
+        expect(writer.bufferedAmount).toBe(0);
+        destroyAll();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('hands over large text that is not Latin-1 as it hands over bytes', async () => {
     const socket = new KeepingDuplex();
     const { writer, written } = writerOver(socket);

@@ -205,6 +205,19 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     }
   });
 
+  it('never reserves more than twice what has come of a message, when it has to be copied', () => {
+    const { receiver } = recordedReceiver({ isServer });
+    const total = 32 * MIB;
+    const header = bytesOf({ opcode: BINARY, announcedLength: BigInt(total), payload: '' });
+    const before = process.memoryUsage().arrayBuffers;
+    receiver.push(header, true);
+    const chunk = Buffer.alloc(10_000, 'x');
+    for (let come = chunk.length; come < total / 2 - chunk.length; come += chunk.length) {
+      receiver.push(chunk, true);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * come + 4 * MIB);
+    }
+  });
+
   it.each([
     ['a CLOSE comes', bytesOf({ opcode: CLOSE, payload: closePayload(1000) })],
     ['it fails', bytesOf({ opcode: PING, rsv: 7 })],
