@@ -147,10 +147,6 @@ export const differences: Readonly<Record<string, Difference>> = {
     kind: 'platform',
     reason: "Neither Chromium nor Node's EventTarget has them come first, and they differ in the eventPhase.",
   },
-  'class: Reflect.construct with another prototype': {
-    kind: 'platform',
-    reason: "Node's EventTarget knows its own by their constructor, and not by what they are.",
-  },
   'listeners: added while their event is dispatched': {
     kind: 'platform',
     reason: "Node's EventTarget calls them for that event already.",

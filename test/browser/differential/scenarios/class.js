@@ -124,7 +124,8 @@ export const classScenarios = {
   },
 
   async 'class: Reflect.construct with another prototype'(recorder) {
-    const other = class Other {};
+    // Node's EventTarget knows its own by their constructor.
+    const other = class Other extends EventTarget {};
     const webSocket = Reflect.construct(recorder.WebSocket, [recorder.url('echo')], other);
     recorder.note('prototype', Object.getPrototypeOf(webSocket) === other.prototype);
     const { get } = Object.getOwnPropertyDescriptor(recorder.WebSocket.prototype, 'readyState') ?? {};
