@@ -14,6 +14,7 @@ export class Channel {
   /** What has still to come: bytes, or frames where nobody knows their length. Below 0: it came before it was due. */
   #due = 0;
   #onNothingDue = () => {};
+  #onClosed = () => {};
   #next = 0;
 
   /** @param {boolean} countsFrames */
@@ -26,6 +27,8 @@ export class Channel {
     this.#socket = socket;
     socket.on('error', () => { socket.destroy(); });
     socket.on('end', () => { socket.end(); });
+    // Whoever waits for more would wait without end.
+    socket.on('close', () => { this.#onClosed(new Error('A connection was closed while something was due')); });
   }
 
   /** @param {Awaited<ReturnType<typeof import('./blocks.js').makeBlocks>>} blocks */
@@ -46,7 +49,8 @@ export class Channel {
    * @param {number} count
    */
   echo(count) {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.#onClosed = reject;
       let left = count;
       this.#onNothingDue = () => {
         if (left-- === 0) {
@@ -68,7 +72,10 @@ export class Channel {
   async flood(count) {
     for (let left = count; left > 0; left--) {
       if (this.#socket.write(this.nextBlock().bytes)) continue;
-      await new Promise((resolve) => { this.#socket.once('drain', resolve); });
+      await new Promise((resolve, reject) => {
+        this.#onClosed = reject;
+        this.#socket.once('drain', resolve);
+      });
     }
   }
 
@@ -78,7 +85,8 @@ export class Channel {
    */
   take(bytes) {
     this.#due += bytes;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.#onClosed = reject;
       this.#onNothingDue = resolve;
       if (this.#due === 0) resolve();
     });

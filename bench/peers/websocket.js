@@ -14,7 +14,8 @@ const limits = {
 export const peer = {
   serve(options, onConnection) {
     const server = createServer();
-    new websocket.server({ httpServer: server, ...limits }).on('request', (request) => {
+    // The load answers no pings: after 30 s it would be dropped.
+    new websocket.server({ httpServer: server, keepalive: false, ...limits }).on('request', (request) => {
       onConnection(wrap(request.accept(null, request.origin)));
     });
     return server;
