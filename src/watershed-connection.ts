@@ -5,10 +5,11 @@ import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { types } from 'node:util';
 import { WatershedError } from './errors.js';
-import { type Connection, PauseReason } from './connection/connection.js';
+import type { Connection } from './connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from './connection/connection-listener.js';
 import { addFaces, connectionOf } from './connection/connection-of.js';
 import type { SendCallback } from './connection/frame-writer.js';
+import { PauseReason } from './connection/inbound.js';
 import type { ReadyState } from './connection/closing-handshake.js';
 import { MessageIterator } from './message-iterator.js';
 import { checkSendOptions, type SendOptions, typeError } from './options.js';
@@ -297,12 +298,12 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
 
   /** Stops reading: no event comes until `resume`, and the peer is slowed down. `head` is held back too. */
   pause(): void {
-    this.#connection.pause(PauseReason.USER);
+    this.#connection.inbound.pause(PauseReason.USER);
   }
 
   /** Goes on reading, in a later tick. */
   resume(): void {
-    this.#connection.resume(PauseReason.USER);
+    this.#connection.inbound.resume(PauseReason.USER);
   }
 
   /** Lets the connection keep the process alive, as it does by default. */
@@ -332,10 +333,10 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     reporter.iterator = new MessageIterator({
       highWaterMark: connection.options.highWaterMark,
       pause: () => {
-        connection.pause(PauseReason.ITERATOR);
+        connection.inbound.pause(PauseReason.ITERATOR);
       },
       resume: () => {
-        connection.resume(PauseReason.ITERATOR);
+        connection.inbound.resume(PauseReason.ITERATOR);
       },
       end: () => {
         this.end();

@@ -7,24 +7,19 @@
  * becomes an uncaught exception of its own, after which the next message is delivered.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { constants, type Blob } from 'node:buffer';
+import type { Blob } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { type ProtocolError, WatershedError } from '../errors.js';
 import type { ResolvedConnectionOptions } from '../options.js';
 import { CloseCode, encodeClosePayload, type CloseFrame } from '../protocol/close-code.js';
-import { invalidUtf8 } from '../protocol/frame-errors.js';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
-import { type DeflateParameters, Inflater } from '../protocol/permessage-deflate.js';
-import { Receiver, type ReceiverHandler } from '../protocol/receiver.js';
-import { decodeUtf8 } from '../protocol/text.js';
+import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { nextPhase, readyStates, type Phase, type ReadyState, type Transition } from './closing-handshake.js';
 import type { ConnectionGroup } from './connection-group.js';
 import { type ConnectionListener, NOBODY } from './connection-listener.js';
 import {
-  compressionChannel,
   endChannel,
   errorChannel,
-  publishCompression,
   publishEnd,
   publishError,
   publishFrame,
@@ -34,9 +29,9 @@ import {
 } from './diagnostics.js';
 import type { SendCallback } from './frame-writer.js';
 import { Heartbeat } from './heartbeat.js';
+import { Inbound, type InboundHandler } from './inbound.js';
 import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
-import { OrderedQueue } from './ordered-queue.js';
 import { type EncodedMessage, Outbound, type OutboundHandler } from './outbound.js';
 import { OutstandingPings } from './outstanding-pings.js';
 import { Transport, type TransportHandler } from './transport.js';
@@ -64,10 +59,6 @@ export interface OpeningHandshake {
   unref(): void;
 }
 
-/** Who has paused a connection. It is read when nobody has. */
-export const PauseReason = { USER: 1, ITERATOR: 2, QUEUE: 4 } as const;
-export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
-
 /** How long a client waits for the server to end TCP after the closing handshake (RFC 6455 section 7.1.1). */
 const CLIENT_ENDING_TIMEOUT = 2_000;
 
@@ -78,11 +69,13 @@ let lastId = 0;
 /** Calls `#goOn`: one function for all connections, for the end of a tick. */
 let goOn: (connection: Connection) => void;
 
-export class Connection implements ReceiverHandler, TransportHandler, OutboundHandler {
+export class Connection implements InboundHandler, TransportHandler, OutboundHandler {
   /** Unique in the process. */
   readonly id = ++lastId;
   readonly isServer: boolean;
   readonly options: ResolvedConnectionOptions;
+  /** What is on its way to the listener. */
+  readonly inbound: Inbound;
   /** What is on its way to the transport. */
   readonly outbound: Outbound;
   /** `address:port` of the peer and of this end; empty when the transport has none. */
@@ -99,30 +92,21 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   /** Handlers run in the async context in which the connection was made. */
   readonly #context = new AsyncResource('WatershedConnection');
-  readonly #receiver: Receiver;
   readonly #heartbeat: Heartbeat | undefined;
   #listener: ConnectionListener = NOBODY;
   readonly #group: ConnectionGroup | undefined;
   #phase: Phase = 'CONNECTING';
   #opening: OpeningHandshake | undefined;
   #transport: Transport | undefined;
-  #inflater: Inflater | undefined;
-  /** Most connections need none before they close. */
-  #inbound: OrderedQueue | undefined;
-  /** Delivers the message that was being inflated; it waits here while somebody has paused. */
-  #deliverHeld: (() => void) | undefined;
 
   /** Why the connection ends, if not by a closing handshake. */
   #failure: Error | undefined;
   #closeFrame: CloseFrame | undefined;
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
-  #pausedBy = 0;
   /** Whether nobody has taken this turn of the event loop yet. */
   #isTurnFree = false;
   #isRef = true;
-  /** The ends of the transport that came while paused: a stream may end although it is paused. */
-  #heldEnds: (() => void)[] | undefined;
   #pings: OutstandingPings | undefined;
 
   static {
@@ -133,11 +117,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.isServer = isServer;
     this.options = options;
     this.#group = group;
-    this.#receiver = new Receiver(this, {
-      isServer,
-      maxPayload: options.maxPayload,
-      maxFragments: options.maxFragments,
-    });
+    this.inbound = new Inbound(this, options);
     this.outbound = new Outbound(this, options);
     if (options.heartbeat !== undefined) {
       this.#heartbeat = new Heartbeat(
@@ -159,11 +139,6 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   /** Payload bytes given to `send*` whose write has not called back: UTF-8 length, no headers, no control frames. */
   get bufferedAmount(): number {
     return this.outbound.bufferedAmount;
-  }
-
-  /** Messages and the CLOSE on their way to the listener: an entry may take time to be ready. */
-  get inbound(): OrderedQueue {
-    return (this.#inbound ??= new OrderedQueue(() => { this.resume(PauseReason.QUEUE); }));
   }
 
   get socket(): Duplex | undefined {
@@ -196,9 +171,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.#opening = undefined;
     this.#transport = new Transport(socket, head, this, readTo);
     if (readTo !== undefined && head.length > 0) {
-      // There is no stream to put it back into: the receiver keeps it until it goes on.
-      this.#receiver.stop();
-      this.#receiver.push(head);
+      // There is no stream to put it back into.
+      this.inbound.keep(head);
     }
     this.remote = this.#transport.remote;
     this.local = this.#transport.local;
@@ -206,19 +180,16 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.extensions = extensions;
     if (responseHead !== undefined) socket.write(responseHead, 'latin1');
     this.outbound.open(socket);
-    if (deflate !== undefined) this.#startCompression(deflate);
+    if (deflate !== undefined) {
+      this.outbound.compress(deflate.outgoing, this.options.perMessageDeflate ?? {});
+      this.inbound.inflate(deflate.incoming);
+    }
     this.#move('open');
     if (!this.#isRef) this.setRef(false);
     process.nextTick(goOn, this);
     this.#group?.add(this);
     if (startChannel.hasSubscribers) publishStart(this, this.isServer ? 'accept' : 'connect');
     this.run(() => { callOut(() => { this.#listener.onOpen(); }); });
-  }
-
-  #startCompression({ outgoing, incoming }: DeflateParameters): void {
-    this.outbound.compress(outgoing, this.options.perMessageDeflate ?? {});
-    this.#inflater = new Inflater(incoming, Math.min(this.options.maxPayload, constants.MAX_STRING_LENGTH));
-    this.#receiver.takeCompressed();
   }
 
   /** Lets the connection keep the process alive, or not. */
@@ -293,56 +264,28 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
 
   // Receiving
 
-  /** From now on a binary message has an ArrayBuffer of exactly its length, where that saves the listener a copy. */
-  useArrayBuffers(): void {
-    this.#receiver.useArrayBuffers();
-  }
-
-  pause(reason: PauseReason): void {
-    if (!this.#isPaused()) {
-      this.#receiver.stop();
-      // While the transport ends, what comes is discarded, so that the end is seen.
-      if (this.#phase !== 'ENDING') this.#transport?.socket.pause();
-      this.#heartbeat?.stop();
-    }
-    this.#pausedBy |= reason;
-  }
-
-  resume(reason: PauseReason): void {
-    if (!this.#isPaused()) return;
-    this.#pausedBy &= ~reason;
-    // What was received already comes in a later tick, like everything else.
-    if (!this.#isHeld()) process.nextTick(goOn, this);
-  }
-
-  #isPaused(): boolean {
-    return this.#pausedBy !== 0;
-  }
-
-  /** Whether somebody has paused, and not only the queue, which goes on by itself. */
-  #isHeld(): boolean {
-    return (this.#pausedBy & ~PauseReason.QUEUE) !== 0;
-  }
-
   /** Begins to read, or goes on. */
   #goOn(): void {
-    if (this.#deliverHeld !== undefined) {
-      // When it is delivered the queue goes on, and comes here again.
-      this.#deliverInflated();
-      return;
-    }
-    if (this.#isPaused() || !this.#isReading()) return;
+    if (this.inbound.goOn()) this.#transport?.socket.resume();
+  }
+
+  onPause(): void {
+    // While the transport ends, what comes is discarded, so that the end is seen.
+    if (this.#phase !== 'ENDING') this.#transport?.socket.pause();
+    this.#heartbeat?.stop();
+  }
+
+  onResume(): void {
+    process.nextTick(goOn, this);
+  }
+
+  onReading(): void {
     if (this.#phase === 'OPEN') this.#heartbeat?.start();
     this.#context.runInAsyncScope(this.#read, this, undefined);
-    if (this.#isPaused()) return;
-    const heldEnds = this.#heldEnds ?? [];
-    this.#heldEnds = undefined;
-    for (const end of heldEnds) this.run(() => { this.#inOrder(end); });
-    this.#transport?.socket.resume();
   }
 
   onData(chunk: Buffer): void {
-    if (!this.#isReading()) return;
+    if (!this.isReading()) return;
     this.#heartbeat?.arrived();
     this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
@@ -365,8 +308,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
    */
   #read(chunk: Buffer | undefined): void {
     this.outbound.hold();
-    if (chunk === undefined) this.#receiver.resume();
-    else this.#receiver.push(chunk, (this.#transport as Transport).ownsData);
+    if (chunk === undefined) this.inbound.pushKept();
+    else this.inbound.push(chunk, (this.#transport as Transport).ownsData);
     this.outbound.release();
   }
 
@@ -379,64 +322,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     this.outbound.release();
   }
 
-  #isReading(): boolean {
+  isReading(): boolean {
     return this.#phase === 'OPEN' || this.#phase === 'CLOSE_QUEUED' || this.#phase === 'CLOSE_SENT';
   }
 
   onText(text: string): void {
-    if (this.#isInboundIdle()) this.#deliverText(text);
-    else this.#queueMessageIn(() => { this.#deliverText(text); });
-  }
-
-  onBinary(data: Buffer): void {
-    if (this.#isInboundIdle()) this.#deliverBinary(data);
-    else this.#queueMessageIn(() => { this.#deliverBinary(data); });
-  }
-
-  #isInboundIdle(): boolean {
-    return this.#inbound === undefined || this.#inbound.isIdle;
-  }
-
-  onCompressed(opcode: number, payload: Buffer): void {
-    this.inbound.push((done) => {
-      (this.#inflater as Inflater).inflate(payload, (error, data) => {
-        if (this.#phase === 'CLOSED') return;
-        this.#deliverHeld = () => {
-          // The connection may have been failed meanwhile.
-          if (this.#isReading()) this.#takeInflated(opcode, payload, error, data);
-          done();
-        };
-        this.#deliverInflated();
-      });
-    });
-    // It takes time: nothing further is read until it has been delivered.
-    if (!this.#isInboundIdle()) this.pause(PauseReason.QUEUE);
-  }
-
-  #deliverInflated(): void {
-    const deliver = this.#deliverHeld;
-    if (deliver === undefined || this.#isHeld()) return;
-    this.#deliverHeld = undefined;
-    this.run(deliver);
-  }
-
-  #takeInflated(opcode: number, payload: Buffer, error: ProtocolError | undefined, data: Buffer): void {
-    if (error !== undefined) {
-      this.#fail(error, error.closeCode);
-      return;
-    }
-    if (compressionChannel.hasSubscribers) publishCompression(this, 'receive', data.length, payload.length);
-    if (opcode === Opcode.BINARY) {
-      // zlib gives a part of a larger buffer, which a small message would keep alive.
-      this.#deliverBinary(data.length < data.buffer.byteLength ? Buffer.from(data) : data);
-    } else {
-      const text = decodeUtf8(data, 0, data.length);
-      if (text === undefined) this.#fail(invalidUtf8(), CloseCode.MALFORMED);
-      else this.#deliverText(text);
-    }
-  }
-
-  #deliverText(text: string): void {
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.TEXT, text);
     try {
       this.#listener.onText(text);
@@ -445,7 +335,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     }
   }
 
-  #deliverBinary(data: Buffer): void {
+  onBinary(data: Buffer): void {
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.BINARY, data);
     try {
       this.#listener.onBinary(data);
@@ -468,26 +358,8 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     callOut(() => { this.#listener.onPong(payload, roundTripTime); });
   }
 
-  onClose(frame: CloseFrame): void {
-    this.#inOrder(() => { this.#receiveClose(frame); });
-  }
-
   onProtocolError(error: ProtocolError): void {
-    this.#inOrder(() => { this.#fail(error, error.closeCode); });
-  }
-
-  /** A message that waits: nothing further is read until it has been delivered. */
-  #queueMessageIn(deliver: () => void): void {
-    this.pause(PauseReason.QUEUE);
-    this.#inOrder(deliver);
-  }
-
-  /** After everything that was received before. */
-  #inOrder(deliver: () => void): void {
-    this.inbound.push((done) => {
-      deliver();
-      done();
-    });
+    this.#fail(error, error.closeCode);
   }
 
   // The closing handshake
@@ -499,7 +371,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     return true;
   }
 
-  #receiveClose(frame: CloseFrame): void {
+  onClose(frame: CloseFrame): void {
     if (!this.#move('receiveClose')) return;
     // After its CLOSE the peer answers no PING.
     this.#heartbeat?.stop();
@@ -541,7 +413,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (!this.#move('giveUp')) return;
     this.#failure = error;
     // What came in the same chunk, behind a message that could not be inflated, is not looked at.
-    this.#receiver.stop();
+    this.inbound.stop();
     callOut(() => { this.#listener.onClosing(); });
     if (!closeWasSent) this.#writeClose(encodeClosePayload(closeCode, ''));
     this.#endTransport();
@@ -582,7 +454,7 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   }
 
   onPeerEnd(): void {
-    this.#endInOrder(() => {
+    this.inbound.end(() => {
       // Behind the peer's CLOSE its end is in order; our own CLOSE is still to come.
       if (this.#phase === 'CLOSE_RECEIVED') return;
       if (this.#lose(() => connectionLost())) this.#endTransport();
@@ -593,19 +465,11 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
   onTransportClose(error: NodeJS.ErrnoException | undefined): void {
     // One that broke cannot wait for `resume`: who has paused may be waiting for it to drain.
     const mayWait = error === undefined && this.socket?.readableEnded === true;
-    this.#endInOrder(() => {
+    this.inbound.end(() => {
       if (error === undefined || isLostPeer(error)) this.#lose(() => connectionLost(error));
       else if (this.#move('giveUp')) this.#reportError(error);
       this.#finish();
     }, mayWait);
-  }
-
-  /** After everything that was received before, of which the receiver may still keep some while it is paused. */
-  #endInOrder(end: () => void, mayWait: boolean): void {
-    if (mayWait && this.#isPaused() && this.#isReading()) (this.#heldEnds ??= []).push(end);
-    // It must not wait for `resume` behind a message that does.
-    else if (this.#isHeld()) this.run(end);
-    else this.run(() => { this.#inOrder(end); });
   }
 
   onWritable(): void {
@@ -618,16 +482,13 @@ export class Connection implements ReceiverHandler, TransportHandler, OutboundHa
     if (!this.#move('close')) return;
     clearTimeout(this.#timer);
     this.#heartbeat?.stop();
-    this.#receiver.stop();
-    this.#inflater = undefined;
-    this.#deliverHeld = undefined;
     this.#opening?.abort();
     this.#opening = undefined;
     this.#transport?.destroy();
     const reason = (): Error =>
       (this.#failure ??= new WatershedError('WATERSHED_CONNECTION_LOST', 'The connection ended before this was sent'));
     this.run(() => {
-      this.#inbound?.cancel(reason);
+      this.inbound.abandon(reason);
       this.outbound.abandon(reason);
       this.#group?.ended(this, this.#wasClean);
       if (endChannel.hasSubscribers) {

@@ -49,6 +49,24 @@ export function mask(
     : maskWords(source, sourceStart, length, target, targetStart, key);
 }
 
+/**
+ * Copies a part of a payload as it was before it was masked, if it was: `key` is undefined where it was not.
+ * @returns whether it is known that all of these bytes are ASCII
+ */
+export function unmask(
+  source: Buffer,
+  sourceStart: number,
+  length: number,
+  target: Buffer,
+  targetStart: number,
+  key: number | undefined,
+  phase: number,
+): boolean {
+  if (key !== undefined) return (mask(source, sourceStart, length, target, targetStart, key, phase) & 0x80) === 0;
+  source.copy(target, targetStart, sourceStart, sourceStart + length);
+  return false;
+}
+
 function maskBytes(
   source: Buffer | Uint8Array,
   sourceStart: number,

@@ -3,8 +3,8 @@
  * socket and no closing handshake.
  *
  * Any split of the same bytes gives the same events. The bytes pushed in are neither changed nor kept, unless they are
- * given away: what has to wait for more is copied, so that a few bytes never keep a socket's buffer alive. Memory follows the bytes that have
- * arrived, never the length that was announced.
+ * given away: what has to wait for more is copied, so that a few bytes never keep a socket's buffer alive. Memory follows
+ * the bytes that have arrived, never the length that was announced.
  */
 import { constants } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
@@ -33,11 +33,10 @@ import {
   KIND_BITS,
   SCAN_CAPACITY,
 } from './frame-scanner.js';
-import { mask, rotateKey } from './masking.js';
-import { MessageBuffer } from './message-buffer.js';
+import { mask, rotateKey, unmask } from './masking.js';
+import { PartialMessage } from './partial-message.js';
 import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
-import { Utf8Validator } from './utf8-validator.js';
 
 /** What a receiver reports. After `onClose` or `onProtocolError` nothing more comes. A handler does not throw. */
 export interface ReceiverHandler {
@@ -95,7 +94,7 @@ export class Receiver {
   // The frame whose payload is being read.
   #inFrame = false;
   #isFinal = false;
-  /** Whether the message is compressed: its first frame says so. */
+  /** Whether it begins a message that is compressed. */
   #isCompressed = false;
   #opcode: number = Opcode.CONTINUATION;
   #payloadLength = 0;
@@ -103,11 +102,8 @@ export class Receiver {
   #maskingKey = 0;
   #controlPayload: Buffer = EMPTY;
 
-  // The message that its fragments, or the parts of its only frame, are joined to. CONTINUATION says: none.
-  #messageOpcode: number = Opcode.CONTINUATION;
-  #message: MessageBuffer | undefined;
-  #fragments = 0;
-  #validator: Utf8Validator | undefined;
+  /** The message whose fragments are being read, or the parts of its only frame. */
+  #message: PartialMessage | undefined;
 
   constructor(handler: ReceiverHandler, options: ReceiverOptions) {
     this.#handler = handler;
@@ -239,7 +235,7 @@ export class Receiver {
   /** The length of the frame at `offset` if it looks like a whole message that the scanner takes; otherwise 0. */
   #wholeMessageLength(chunk: Buffer, offset: number): number {
     const opcode = (chunk[offset] as number) ^ FIN;
-    if ((opcode !== Opcode.TEXT && opcode !== Opcode.BINARY) || this.#messageOpcode !== Opcode.CONTINUATION) return 0;
+    if ((opcode !== Opcode.TEXT && opcode !== Opcode.BINARY) || this.#message !== undefined) return 0;
     const available = chunk.length - offset;
     if (available < 4) return 0;
     let length = (chunk[offset + 1] as number) & 0x7f;
@@ -287,9 +283,7 @@ export class Receiver {
         else data = putBack(memory, start, length, chunk, windowStart + (table[entry + 2] as number) - length);
         handler.onBinary(data);
       } else if ((kind & IS_ASCII) === 0) {
-        const text = decodeUtf8(memory, start, end);
-        if (text === undefined) this.#fail(invalidUtf8());
-        else handler.onText(text);
+        this.#reportText(decodeUtf8(memory, start, end));
       } else if (length > GROUPED_LENGTH) {
         handler.onText(memory.toString('latin1', start, end));
       } else {
@@ -324,10 +318,10 @@ export class Receiver {
       if (!isFinal) return this.#fail(fragmentedControlFrame(opcode));
       if (length > MAX_CONTROL_PAYLOAD) return this.#fail(controlFrameTooLong(opcode));
     } else if (opcode === Opcode.CONTINUATION) {
-      if (this.#messageOpcode === Opcode.CONTINUATION) return this.#fail(unexpectedContinuation());
+      if (this.#message === undefined) return this.#fail(unexpectedContinuation());
     } else {
       if (opcode > Opcode.BINARY) return this.#fail(reservedOpcode(opcode));
-      if (this.#messageOpcode !== Opcode.CONTINUATION) return this.#fail(expectedContinuation(opcode));
+      if (this.#message !== undefined) return this.#fail(expectedContinuation(opcode));
     }
 
     let end = offset + 2;
@@ -348,10 +342,11 @@ export class Receiver {
     }
 
     if (opcode < Opcode.CLOSE) {
-      const limit = this.#limit(opcode === Opcode.CONTINUATION ? this.#messageOpcode : opcode);
-      const total = (this.#message?.length ?? 0) + length;
+      const message = this.#message;
+      const limit = this.#limit(message?.opcode ?? opcode);
+      const total = (message?.length ?? 0) + length;
       if (total > limit) return this.#fail(messageTooBig(total, limit));
-      if (this.#fragments >= this.#maxFragments) return this.#fail(tooManyFragments(this.#maxFragments));
+      if (message?.fragments === this.#maxFragments) return this.#fail(tooManyFragments(this.#maxFragments));
     }
 
     if (this.#isServer) {
@@ -361,7 +356,7 @@ export class Receiver {
     }
     this.#opcode = opcode;
     this.#isFinal = isFinal;
-    if (opcode !== Opcode.CONTINUATION && opcode < Opcode.CLOSE) this.#isCompressed = isCompressed;
+    this.#isCompressed = isCompressed;
     this.#payloadLength = length;
     this.#payloadRead = 0;
     this.#inFrame = true;
@@ -404,73 +399,36 @@ export class Receiver {
     }
     const end = start + length;
     // What is ASCII is Latin-1 too, which needs no decoding.
-    const text = mayBeNonAscii ? decodeUtf8(bytes, start, end) : bytes.toString('latin1', start, end);
-    if (text === undefined) this.#fail(invalidUtf8());
-    else this.#handler.onText(text);
+    this.#reportText(mayBeNonAscii ? decodeUtf8(bytes, start, end) : bytes.toString('latin1', start, end));
   }
 
   /** A part of a message's frame, or a frame that is a part of a message. */
   #readPart(chunk: Buffer, offset: number, length: number, isOwn: boolean): void {
-    if (this.#payloadRead === 0 && this.#opcode !== Opcode.CONTINUATION) {
-      this.#messageOpcode = this.#opcode;
-      if (this.#opcode === Opcode.TEXT && !this.#isCompressed) this.#validator = new Utf8Validator();
-    }
-    const message = (this.#message ??= new MessageBuffer());
+    const message = (this.#message ??= new PartialMessage(this.#opcode, this.#isCompressed));
     // The length of the message is known when this is its last frame.
     const most = this.#isFinal
       ? message.length + this.#payloadLength - this.#payloadRead
-      : this.#limit(this.#messageOpcode);
-    if (isOwn && message.isKeeping(chunk, length)) {
-      let key = this.#isServer ? rotateKey(this.#maskingKey, this.#payloadRead) : 0;
-      let isAscii = false;
-      if (this.#validator !== undefined && this.#isServer) {
-        // Text is looked at as it comes: it is unmasked where it is.
-        isAscii = this.#copyMasked(chunk, offset, length, chunk, offset);
-        key = 0;
-      }
-      message.keep(chunk.subarray(offset, offset + length), key);
-      this.#payloadRead += length;
-      if (!this.#validate(chunk, offset, offset + length, isAscii)) return;
-    } else {
-      for (let read = 0; read < length;) {
-        const part = message.reserve(length - read, most, this.#isFinal);
-        const start = message.used;
-        const isAscii = this.#copyMasked(chunk, offset + read, part, message.block, start);
-        message.wrote(part);
-        read += part;
-        this.#payloadRead += part;
-        if (!this.#validate(message.block, start, start + part, isAscii)) return;
-      }
+      : this.#limit(message.opcode);
+    const key = this.#isServer ? rotateKey(this.#maskingKey, this.#payloadRead) : undefined;
+    this.#payloadRead += length;
+    if (!message.push(chunk, offset, length, key, most, this.#isFinal, isOwn)) {
+      this.#fail(invalidUtf8());
+      return;
     }
     if (this.#payloadRead < this.#payloadLength) return;
     this.#inFrame = false;
-    this.#fragments++;
-    if (this.#isFinal) this.#endMessage();
+    message.fragments++;
+    if (this.#isFinal) this.#endMessage(message);
   }
 
-  /** Looks at the next bytes of the message, if they are to be UTF-8. */
-  #validate(bytes: Buffer, start: number, end: number, isAscii: boolean): boolean {
-    if (this.#validator === undefined || this.#validator.push(bytes, start, end, isAscii)) return true;
-    this.#fail(invalidUtf8());
-    return false;
-  }
-
-  #endMessage(): void {
-    const data = (this.#message as MessageBuffer).take();
-    const opcode = this.#messageOpcode;
-    const validator = this.#validator;
-    this.#messageOpcode = Opcode.CONTINUATION;
+  #endMessage(message: PartialMessage): void {
     this.#message = undefined;
-    this.#fragments = 0;
-    this.#validator = undefined;
-    if (validator === undefined) {
-      if (this.#isCompressed) this.#handler.onCompressed(opcode, data);
-      else this.#handler.onBinary(data);
-      return;
-    }
-    let text: string | undefined;
-    if (validator.isAscii) text = data.toString('latin1');
-    else if (validator.isComplete) text = decodeUtf8(data, 0, data.length);
+    if (message.isCompressed) this.#handler.onCompressed(message.opcode, message.take());
+    else if (message.opcode === Opcode.BINARY) this.#handler.onBinary(message.take());
+    else this.#reportText(message.takeText());
+  }
+
+  #reportText(text: string | undefined): void {
     if (text === undefined) this.#fail(invalidUtf8());
     else this.#handler.onText(text);
   }
@@ -487,7 +445,7 @@ export class Receiver {
     } else {
       // At most 125 bytes, whatever was announced.
       if (this.#payloadRead === 0) this.#controlPayload = Buffer.allocUnsafe(this.#payloadLength);
-      this.#copyMasked(chunk, offset, length, this.#controlPayload, this.#payloadRead);
+      this.#copyPart(chunk, offset, length, this.#controlPayload, this.#payloadRead);
       this.#payloadRead += length;
       if (this.#payloadRead < this.#payloadLength) return;
       payload = this.#controlPayload;
@@ -510,17 +468,13 @@ export class Receiver {
   #copyPayload(chunk: Buffer, offset: number, length: number): Buffer {
     if (!this.#isServer && !this.#isExact) return copyPayload(chunk, offset, length);
     const payload = this.#isExact ? Buffer.allocUnsafeSlow(length) : allocatePayload(length);
-    this.#copyMasked(chunk, offset, length, payload, 0);
+    this.#copyPart(chunk, offset, length, payload, 0);
     return payload;
   }
 
-  /** Returns whether it is known that all of these bytes are ASCII. */
-  #copyMasked(chunk: Buffer, offset: number, length: number, target: Buffer, targetStart: number): boolean {
-    if (this.#isServer) {
-      return (mask(chunk, offset, length, target, targetStart, this.#maskingKey, this.#payloadRead) & 0x80) === 0;
-    }
-    chunk.copy(target, targetStart, offset, offset + length);
-    return false;
+  /** Copies a part of the frame's payload. */
+  #copyPart(chunk: Buffer, offset: number, length: number, target: Buffer, targetStart: number): void {
+    unmask(chunk, offset, length, target, targetStart, this.#isServer ? this.#maskingKey : undefined, this.#payloadRead);
   }
 
   /** Nothing more is read: what was put together so far is let go. */
@@ -529,7 +483,6 @@ export class Receiver {
     this.#kept = EMPTY;
     this.#message = undefined;
     this.#controlPayload = EMPTY;
-    this.#validator = undefined;
   }
 
   #fail(error: ProtocolError): 0 {

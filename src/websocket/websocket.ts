@@ -357,7 +357,7 @@ export class WebSocket extends EventTarget {
   #attach(): void {
     const connection = this.#connection;
     connection.standardFace = this;
-    connection.useArrayBuffers();
+    connection.inbound.useArrayBuffers();
     connection.attach(new Reporter(this));
     if (connection.readyState === OPEN) this.#tasks.push(this.#opened);
     else if (connection.readyState !== CONNECTING) this.#readyState = connection.readyState;

@@ -8,7 +8,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { PauseReason } from '../../src/connection/connection.js';
+import { PauseReason } from '../../src/connection/inbound.js';
 import type { DeflateDirection } from '../../src/protocol/permessage-deflate.js';
 import { binary, close, continuation, type Frame, opcodes, ping, text } from '../conformance/frames.js';
 import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
@@ -294,12 +294,12 @@ describe('what is received', () => {
     const { connection, recorder, peer } = await ends();
     recorder.onReport = ([name]) => {
       // It is in the chunk of the message: that has begun to be inflated when this turn is over.
-      if (name === 'ping') setImmediate(() => { connection.pause(PauseReason.USER); });
+      if (name === 'ping') setImmediate(() => { connection.inbound.pause(PauseReason.USER); });
     };
     peer.send(ping(''), text(deflated(LARGE), compressed), text('next'), close(1000));
     await otherInflates();
     expect(recorder.names).toEqual(['ping']);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     await recorder.until(() => recorder.texts.length === 2);
     expect(recorder.texts).toEqual([LARGE, 'next']);
     await peer.receives(2);
@@ -309,7 +309,7 @@ describe('what is received', () => {
   it('does not keep a connection that broke while it waits for resume', async () => {
     const { connection, recorder, peer } = await ends();
     recorder.onReport = ([name]) => {
-      if (name === 'ping') setImmediate(() => { connection.pause(PauseReason.USER); });
+      if (name === 'ping') setImmediate(() => { connection.inbound.pause(PauseReason.USER); });
     };
     peer.send(ping(''), text(deflated(LARGE), compressed));
     await peer.receives(1);
@@ -323,12 +323,12 @@ describe('what is received', () => {
   it('is not delivered any more when the user destroys the connection and resumes it then', async () => {
     const { connection, recorder, peer } = await ends();
     recorder.onReport = ([name]) => {
-      if (name === 'ping') setImmediate(() => { connection.pause(PauseReason.USER); });
+      if (name === 'ping') setImmediate(() => { connection.inbound.pause(PauseReason.USER); });
     };
     peer.send(ping(''), text(deflated(LARGE), compressed));
     await otherInflates();
     connection.destroy();
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     await turn();
     expect(recorder.names).toEqual(['ping', 'end']);
   });
@@ -337,8 +337,8 @@ describe('what is received', () => {
     const { connection, recorder, peer, deflater } = await ends();
     recorder.onReport = ([name]) => {
       if (name !== 'text') return;
-      connection.pause(PauseReason.USER);
-      setImmediate(() => { connection.resume(PauseReason.USER); });
+      connection.inbound.pause(PauseReason.USER);
+      setImmediate(() => { connection.inbound.resume(PauseReason.USER); });
     };
     const sent = [LARGE, SMALL, words(30_000, 5), 'x', words(60_000, 9), SMALL];
     for (const message of sent) peer.send(text(await deflater.deflate(Buffer.from(message)), compressed));

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Connection, PauseReason } from '../../src/connection/connection.js';
+import type { Connection } from '../../src/connection/connection.js';
+import { PauseReason } from '../../src/connection/inbound.js';
 import { binary, close, continuation, encodeFrame, opcodes, ping, pong, text } from '../conformance/frames.js';
 import {
   destroyAll,
@@ -51,12 +52,12 @@ describe('opening', () => {
   it('stays paused when it was paused while CONNECTING', async () => {
     const [ours, theirs] = await tcpPair();
     const { connection, recorder } = engine();
-    connection.pause(PauseReason.USER);
+    connection.inbound.pause(PauseReason.USER);
     connection.open(ours, encodeFrame(text('head'), true), NOTHING_NEGOTIATED);
     new Peer(theirs, true).send(text('a'));
     await turn();
     expect(recorder.names).toEqual([]);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     await recorder.until(() => recorder.texts.length === 2);
     expect(recorder.texts).toEqual(['head', 'a']);
   });
@@ -109,7 +110,7 @@ describe('the end', () => {
     else peer.send(close(1000));
     // Whatever happens, the peer goes away in the end; a pause is ended for that.
     const goneBy = setTimeout(() => {
-      connection.resume(PauseReason.USER);
+      connection.inbound.resume(PauseReason.USER);
       peer.socket.destroy();
     }, 30);
     await recorder.end();
@@ -122,10 +123,10 @@ describe('the end', () => {
     destroy: (connection) => { connection.destroy(); },
     close: (connection) => { connection.close(1000, ''); },
     'pause and resume': (connection) => {
-      connection.pause(PauseReason.USER);
-      connection.resume(PauseReason.USER);
+      connection.inbound.pause(PauseReason.USER);
+      connection.inbound.resume(PauseReason.USER);
     },
-    pause: (connection) => { connection.pause(PauseReason.USER); },
+    pause: (connection) => { connection.inbound.pause(PauseReason.USER); },
     send: (connection) => {
       connection.sendText('g');
       connection.sendBinary(Buffer.alloc(30_000));
@@ -254,7 +255,7 @@ describe('the end', () => {
   it('comes when the peer ends TCP although a listener has paused the connection as it failed', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     recorder.onReport = ([name]) => {
-      if (name === 'error') connection.pause(PauseReason.USER);
+      if (name === 'error') connection.inbound.pause(PauseReason.USER);
     };
     peer.send(continuation('wrong'));
     for (let index = 0; index < 8; index++) peer.send(binary(Buffer.alloc(256 * 1024)));
@@ -447,11 +448,11 @@ describe('the heartbeat of a connection', () => {
 
   it('counts nothing while the connection is paused, and counts again when it is resumed', async () => {
     const { connection, recorder, peer } = await engineAndPeer({ heartbeat: { interval: 10, timeout: 10 } });
-    connection.pause(PauseReason.USER);
+    connection.inbound.pause(PauseReason.USER);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(recorder.names).toEqual([]);
     expect(peer.frames).toEqual([]);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     await recorder.end();
     expect(peer.received).toEqual(['ping heartbeat']);
   });
@@ -548,8 +549,8 @@ describe('the async context', () => {
     peer.send(text('b'), ping('c'));
     await recorder.report('ping');
     storage.run('elsewhere', () => {
-      connection.pause(PauseReason.USER);
-      connection.resume(PauseReason.USER);
+      connection.inbound.pause(PauseReason.USER);
+      connection.inbound.resume(PauseReason.USER);
     });
     peer.socket.end();
     await recorder.end();
@@ -563,17 +564,17 @@ describe('the async context', () => {
 describe('pausing', () => {
   it('holds everything until nobody wants it any more', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    connection.pause(PauseReason.USER);
-    connection.pause(PauseReason.ITERATOR);
-    connection.resume(PauseReason.QUEUE);
+    connection.inbound.pause(PauseReason.USER);
+    connection.inbound.pause(PauseReason.ITERATOR);
+    connection.inbound.resume(PauseReason.QUEUE);
     peer.send(text('a'));
-    connection.resume(PauseReason.ITERATOR);
+    connection.inbound.resume(PauseReason.ITERATOR);
     await turn();
     expect(recorder.names).toEqual([]);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     expect(recorder.names).toEqual([]);
     await recorder.report('text');
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     peer.send(text('b'));
     await recorder.until(() => recorder.texts.length === 2);
   });
@@ -582,17 +583,17 @@ describe('pausing', () => {
     for (const isServer of [true, false]) {
       const { connection, recorder, peer } = await engineAndPeer({ isServer });
       recorder.onReport = ([name]) => {
-        if (name === 'text') connection.pause(PauseReason.USER);
+        if (name === 'text') connection.inbound.pause(PauseReason.USER);
       };
       peer.socket.end(peer.encode(text('a'), text('b'), close(1000)));
       await new Promise((resolve) => connection.socket?.once('end', resolve));
       await turn();
       expect(recorder.texts).toEqual(['a']);
-      connection.resume(PauseReason.USER);
+      connection.inbound.resume(PauseReason.USER);
       await recorder.until(() => recorder.texts.length === 2);
       await turn();
       expect(recorder.names).toEqual(['text', 'text']);
-      connection.resume(PauseReason.USER);
+      connection.inbound.resume(PauseReason.USER);
       expect(await recorder.end()).toEqual({ close: { code: 1000, reason: '' }, wasClean: true });
       expect(recorder.names).toEqual(['text', 'text', 'end']);
     }
@@ -600,7 +601,7 @@ describe('pausing', () => {
 
   it('does not keep closeTimeout and destroy from ending the connection', async () => {
     const { connection, recorder, peer } = await engineAndPeer({ closeTimeout: 20 });
-    connection.pause(PauseReason.USER);
+    connection.inbound.pause(PauseReason.USER);
     connection.close(1000, '');
     expect(await peer.receives(1)).toEqual(['close 1000 ']);
     peer.send(close(1000));

@@ -3,7 +3,7 @@
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
-import { PauseReason } from '../../src/connection/connection.js';
+import { PauseReason } from '../../src/connection/inbound.js';
 import type { OrderedQueue } from '../../src/connection/ordered-queue.js';
 import { binary, close, continuation, ping, pong, text } from '../conformance/frames.js';
 import { destroyAll, engineAndPeer, engineOver, framesIn, KeepingDuplex, turn } from './ends.js';
@@ -274,7 +274,7 @@ describe('while an outbound entry takes time', () => {
 describe('while an inbound entry takes time', () => {
   it('messages, the CLOSE and the end of TCP wait behind it, and PING and PONG pass', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     peer.send(ping('a'), pong('b'), text('c'), binary('d'), ping('e'), close(1000, 'bye'));
     peer.socket.end();
     expect(await peer.receives(1)).toEqual(['pong a']);
@@ -288,7 +288,7 @@ describe('while an inbound entry takes time', () => {
 
   it('the CLOSE alone waits behind it too', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     peer.send(ping('a'), close(1000));
     expect(await peer.receives(1)).toEqual(['pong a']);
     expect(connection.readyState).toBe(1);
@@ -301,7 +301,7 @@ describe('while an inbound entry takes time', () => {
 
   it('a binary message waits behind it', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     peer.send(ping('a'), binary('b'), binary('c'));
     await peer.receives(1);
     expect(recorder.names).toEqual(['ping']);
@@ -316,7 +316,7 @@ describe('while an inbound entry takes time', () => {
 
   it('a protocol error waits behind it', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     peer.send(ping('a'), continuation('wrong'));
     await peer.receives(1);
     expect(recorder.names).toEqual(['ping']);
@@ -327,7 +327,7 @@ describe('while an inbound entry takes time', () => {
 
   it('the end of TCP without a CLOSE waits behind it', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     peer.socket.end();
     await new Promise((resolve) => connection.socket?.once('end', resolve));
     await turn();
@@ -339,7 +339,7 @@ describe('while an inbound entry takes time', () => {
 
   it('reading stops, so that a bounded amount is held, and goes on afterwards', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     const messages = Array.from({ length: 64 }, (_, index) => text(String(index).repeat(65_536)));
     peer.send(...messages);
     peer.send(close(1000));
@@ -368,29 +368,29 @@ describe('while an inbound entry takes time', () => {
 
   it('a pause of the user holds when it is done', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     recorder.onReport = ([name]) => {
-      if (name === 'ping') connection.pause(PauseReason.USER);
+      if (name === 'ping') connection.inbound.pause(PauseReason.USER);
     };
     peer.send(text('a'), ping('b'), text('c'));
     await dataOf(connection);
-    connection.pause(PauseReason.USER);
+    connection.inbound.pause(PauseReason.USER);
     finish();
     await turn();
     expect(recorder.texts).toEqual(['a']);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     // And again in the 'ping' listener.
     await recorder.report('ping');
     await turn();
     expect(recorder.texts).toEqual(['a']);
-    connection.resume(PauseReason.USER);
+    connection.inbound.resume(PauseReason.USER);
     await recorder.until(() => recorder.texts.length === 2);
   });
 
   it('destroy drops what waits, and nothing comes after the end', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     const cancelled: Error[] = [];
-    const finish = takeTime(connection.inbound, cancelled);
+    const finish = takeTime(connection.inbound.queue, cancelled);
     peer.send(ping('a'), text('b'), close(1000));
     await peer.receives(1);
     connection.destroy();
@@ -402,7 +402,7 @@ describe('while an inbound entry takes time', () => {
 
   it('a listener that destroys the connection gets nothing of what waits behind', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
-    const finish = takeTime(connection.inbound);
+    const finish = takeTime(connection.inbound.queue);
     recorder.onReport = ([name]) => {
       if (name === 'text') connection.destroy();
     };
