@@ -7,9 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { Watershed, WebSocket } from '../../src/index.js';
 import { dialPeer, listen, next, type Peer, requestText } from '../classic/ends.js';
 import { binary, type Frame, fragments, text } from '../conformance/frames.js';
+import { KiB, MiB, watchMemory } from './memory.js';
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
 const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
 
 /** So many MiB of zeros, compressed as far as DEFLATE goes, 1,000 to 1: after a full flush a block can be repeated. */
@@ -27,24 +26,6 @@ const bombs: [name: string, maxPayload: number, frames: Frame[]][] = [
 
 function compressedFragments(payload: Buffer): Frame[] {
   return fragments(binary(payload), 10_000).map((frame, index) => ({ ...frame, rsv: index === 0 ? 4 : 0 }));
-}
-
-/** How much memory the process had at most, in bytes, beyond what it has now, until `stop` is called. */
-function watchMemory(): () => { buffers: number; resident: number } {
-  const before = process.memoryUsage();
-  let buffers = 0;
-  let resident = 0;
-  const look = (): void => {
-    const now = process.memoryUsage();
-    buffers = Math.max(buffers, now.arrayBuffers - before.arrayBuffers);
-    resident = Math.max(resident, now.rss - before.rss);
-  };
-  const timer = setInterval(look, 1);
-  return () => {
-    look();
-    clearInterval(timer);
-    return { buffers, resident };
-  };
 }
 
 /** A server of both faces, whose peers all have been answered. */
