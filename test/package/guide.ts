@@ -1,7 +1,6 @@
 // One document under test: its files, written where the packed package is installed, and its programs.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { blocksOf, type Block } from './markdown.js';
 import { type PackedProject, repository } from './packed-project.js';
 import { Program } from './program.js';
@@ -46,6 +45,11 @@ export class Guide {
   /** Starts a program of the document. It is ended with the test, if not before. */
   start(file: string, ...args: string[]): Program {
     this.take(file);
+    return this.startOther(file, ...args);
+  }
+
+  /** Starts a program that was put there. */
+  startOther(file: string, ...args: string[]): Program {
     const program = new Program(this.folder, file, args);
     this.#programs.push(program);
     return program;
@@ -71,19 +75,4 @@ export class Guide {
   get filesNotTaken(): string[] {
     return [...this.#files.keys()].filter((file) => !this.#taken.has(file));
   }
-}
-
-/** The tests of one document: they have to take each of its files. */
-export function describeGuide(project: PackedProject, document: string, tests: (guide: Guide) => void): void {
-  describe(document, () => {
-    const guide = new Guide(project, document);
-    beforeAll(() => guide.write());
-    afterEach(() => {
-      guide.killAll();
-    });
-    tests(guide);
-    it('has no file that these tests do not take', () => {
-      expect(guide.filesNotTaken).toEqual([]);
-    });
-  });
 }

@@ -1,13 +1,9 @@
 // What npm publishes, used as its users use it: the tarball is packed, installed into a project of its own, and run,
 // type-checked and tested there.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile, readdir, symlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { createInterface } from 'node:readline';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defaultConnectionOptions } from '../../src/options.js';
 import { PackedProject, repository, run, tool } from './packed-project.js';
 
 // Compilers and npm on a busy machine; the whole file takes some 20 seconds on a quiet one.
@@ -138,86 +134,5 @@ void (() => watershed.accept(1));
     for (const file of files) {
       expect(await run('node', [`${folder}/${file.replace('ts', 'js')}`], project.root)).toBe(echoed);
     }
-  });
-});
-
-describe('the README', { timeout }, () => {
-  const jestTest = `
-test('a message goes there and back', async () => {
-  const server = http.createServer();
-  server.on('upgrade', (request, socket, head) => {
-    const connection = new Watershed().accept(request, socket, head);
-    connection.on('binary', (bytes) => connection.send(bytes));
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-
-  const key = Watershed.generateKey();
-  const request = http.request({ port: server.address().port, headers: Watershed.requestHeaders(key) });
-  request.end();
-  const answer = await new Promise((resolve) => {
-    request.on('upgrade', (response, socket, head) => {
-      const connection = new Watershed().connect(response, socket, head, key);
-      connection.send(new Uint8Array([1, 2, 3]));
-      connection.on('binary', (bytes) => {
-        connection.on('end', () => server.close(() => resolve(bytes)));
-        connection.end();
-      });
-    });
-  });
-  expect([...answer]).toEqual([1, 2, 3]);
-});
-`;
-
-  /** The fenced programs of the README, by the file name in their first line. */
-  async function readmePrograms(): Promise<Map<string, string>> {
-    const readme = await readFile(join(repository, 'README.md'), 'utf8');
-    const programs = [...readme.matchAll(/^```js\n(\/\/ (\S+)\n[\s\S]*?)^```$/gm)];
-    return new Map(programs.map(([, text = '', name = '']) => [name, text]));
-  }
-
-  it('lists every option of a connection', async () => {
-    const readme = await readFile(join(repository, 'README.md'), 'utf8');
-    const named = [...readme.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-    expect(named).toEqual(expect.arrayContaining(Object.keys(defaultConnectionOptions)));
-  });
-
-  it('names the file of every program', async () => {
-    const readme = await readFile(join(repository, 'README.md'), 'utf8');
-    expect((await readmePrograms()).size).toBe(readme.split('```js').length - 1);
-  });
-
-  it.each([
-    ['server.mjs', 'client.mjs', 'You said: hello\nclosed: NORMAL\n'],
-    ['standard-server.mjs', 'standard-client.mjs', 'hello\nclosed: 1000 that was all\n'],
-  ])('has %s and %s, which talk to each other and end by themselves', async (serverName, clientName, output) => {
-    const programs = await readmePrograms();
-    for (const name of [serverName, clientName]) await project.write(name, programs.get(name) ?? '');
-    const server = spawn('node', [serverName], { cwd: project.root, env: { ...process.env, PORT: '0' } });
-    try {
-      const [line] = (await once(createInterface(server.stdout), 'line')) as [string];
-      const address = /(http|ws):\S+/.exec(line)?.[0] ?? '';
-      expect(await run('node', [clientName, address], project.root)).toBe(output);
-    } finally {
-      server.kill('SIGINT');
-    }
-    expect(await once(server, 'exit')).toEqual([0, null]);
-  });
-
-  it('has a recipe with which Jest runs tests that require the package and tests that import it', async () => {
-    const programs = await readmePrograms();
-    await project.write('jest/package.json', '{}');
-    await project.write('jest/jest.config.cjs', programs.get('jest.config.cjs') ?? '');
-    await project.write('jest/require.test.js', requires + jestTest);
-    await project.write('jest/import.test.js', imports + jestTest);
-    await symlink(tool('@babel'), join(project.root, 'node_modules', '@babel'));
-    await run('node', [tool('jest/bin/jest.js')], join(project.root, 'jest'));
-  });
-
-  it('names the option with which Jest runs tests that are ES modules', async () => {
-    const readme = await readFile(join(repository, 'README.md'), 'utf8');
-    const [, option = ''] = /NODE_OPTIONS=(\S+) npx jest/.exec(readme) ?? [];
-    await project.write('jest-modules/package.json', JSON.stringify({ type: 'module' }));
-    await project.write('jest-modules/import.test.js', imports + jestTest);
-    await run('node', [option, tool('jest/bin/jest.js')], join(project.root, 'jest-modules'));
   });
 });
