@@ -1,5 +1,5 @@
-// What of the guides is type-checked: programs in TypeScript as they are, and fragments, each inside a function, with the
-// names that a reader of the guides knows.
+// What of the guides is type-checked: programs in TypeScript as they are, and fragments, each inside a function, with
+// the names that a reader of the guides knows.
 import type { Block } from './markdown.js';
 
 const prelude = `

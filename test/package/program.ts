@@ -56,7 +56,7 @@ export class Program {
     this.#process.stdin.write(`${line}\n`);
   }
 
-  /** Waits until it ends by itself, and gives all that it has printed. A status other than 0 throws, and so does a word to stderr. */
+  /** Waits until it ends by itself, and gives its output. A status other than 0 throws, and so does a word to stderr. */
   async end(): Promise<string> {
     await this.#ended;
     const { exitCode, signalCode } = this.#process;
