@@ -43,27 +43,27 @@ export class Guide {
   }
 
   /** Starts a program of the document. It is ended with the test, if not before. */
-  start(file: string, ...args: string[]): Program {
+  start(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Program {
     this.take(file);
-    return this.startOther(file, ...args);
+    return this.startOther(file, args, environment);
   }
 
   /** Starts a program that was put there. */
-  startOther(file: string, ...args: string[]): Program {
-    const program = new Program(this.folder, file, args);
+  startOther(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Program {
+    const program = new Program(this.folder, file, args, environment);
     this.#programs.push(program);
     return program;
   }
 
   /** Runs a program of the document to its end, and gives what it printed. */
-  async run(file: string, ...args: string[]): Promise<string> {
-    return await this.start(file, ...args).end();
+  async run(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Promise<string> {
+    return await this.start(file, args, environment).end();
   }
 
   /** A server, and a client that is given its address: what the client prints, and what the server prints after it. */
   async talk(server: string, client: string): Promise<{ client: string; server: string }> {
     const running = this.start(server);
-    const clientOutput = await this.run(client, await running.address());
+    const clientOutput = await this.run(client, [await running.address()]);
     const [, serverOutput = ''] = /^.*\n([^]*)$/.exec(await running.stop()) ?? [];
     return { client: clientOutput, server: serverOutput };
   }

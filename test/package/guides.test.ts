@@ -80,7 +80,7 @@ describeGuide('README.md', (guide) => {
 describeGuide('docs/getting-started.md', (guide) => {
   it('has a client that hears itself by way of the server', async () => {
     const server = guide.start('server.mjs');
-    const client = guide.start('client.mjs', await server.address());
+    const client = guide.start('client.mjs', [await server.address()]);
     await client.printed(/connected\n/);
     client.type('hello from Node.js');
     await client.printed(/hello/);
@@ -103,7 +103,7 @@ describeGuide('docs/getting-started.md', (guide) => {
       const page = await browser().newPage();
       await page.goto(await server.address());
       await page.locator('li', { hasText: 'connected' }).waitFor();
-      const client = guide.start('client.mjs', await server.address());
+      const client = guide.start('client.mjs', [await server.address()]);
       await client.printed(/connected\n/);
       client.type('hello from Node.js');
       await page.locator('li', { hasText: 'hello from Node.js' }).waitFor();
@@ -121,7 +121,7 @@ describeGuide('docs/getting-started.md', (guide) => {
     const text = await readFile(guide.take('echo.mts'), 'utf8');
     await guide.put('echo.mjs', ts.transpile(text, { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 }));
     const server = guide.startOther('echo.mjs');
-    const client = guide.start('client.mjs', await server.address());
+    const client = guide.start('client.mjs', [await server.address()]);
     await client.printed(/connected\n/);
     client.type('hello');
     await client.printed(/HELLO\n/);
@@ -197,7 +197,7 @@ describeGuide('docs/servers.md', (guide) => {
   it('has a client that says why it was refused', async () => {
     const server = guide.start('http.mjs');
     const elsewhere = new URL('/elsewhere', await server.address()).href;
-    expect(await guide.run('client.mjs', elsewhere)).toMatch(/404/);
+    expect(await guide.run('client.mjs', [elsewhere])).toMatch(/404/);
     await server.stop();
   });
 });
@@ -226,7 +226,7 @@ describeGuide('docs/backpressure.md', (guide) => {
     const file = Buffer.alloc(3_000_001, 'waterfall');
     await guide.put('file', file);
     const server = guide.start('upload-server.mjs');
-    expect(await guide.run('upload.mjs', await server.address(), 'file')).toBe('received 3000001 bytes\n');
+    expect(await guide.run('upload.mjs', [await server.address(), 'file'])).toBe('received 3000001 bytes\n');
     await server.stop();
     expect(file.equals(await readFile(join(guide.folder, 'upload-1')))).toBe(true);
   });

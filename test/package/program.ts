@@ -11,9 +11,9 @@ export class Program {
   #onOutput: () => void = () => undefined;
 
   /** Starts a program in a folder, with a free port where it wants one. */
-  constructor(folder: string, name: string, args: readonly string[] = []) {
+  constructor(folder: string, name: string, args: readonly string[], environment: Record<string, string>) {
     this.#name = name;
-    const env = { ...process.env, PORT: '0' };
+    const env = { ...process.env, PORT: '0', ...environment };
     this.#process = spawn(process.execPath, [name, ...args], { cwd: folder, env, timeout: 30_000 });
     this.#ended = once(this.#process, 'close');
     this.#process.stdout.setEncoding('utf8').on('data', (chunk: string) => {
