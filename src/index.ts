@@ -1,5 +1,6 @@
 /**
  * The public exports of the package.
+ * @module watershed
  */
 export { Watershed } from './watershed.js';
 export { WatershedConnection, type WatershedConnectionEvents } from './watershed-connection.js';
