@@ -1,78 +1,102 @@
-// One document under test: its files, written where the packed package is installed, and its programs.
-import { mkdir, writeFile } from 'node:fs/promises';
+// One document under test: its files, in a folder where the package is installed, and its programs.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { blocksOf, type Block } from './markdown.js';
-import { type PackedProject, repository } from './packed-project.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { blocksOf } from './markdown.js';
+import { repository } from './packed-project.js';
 import { Program } from './program.js';
+
+type Environment = Readonly<Record<string, string>>;
+
+/**
+ * The tests of one document: they have to take each of its files.
+ * @param packages Other packages that its programs import.
+ * @param installed Where the package is: the repository, with what was built last, unless another place is given.
+ */
+export function describeGuide(
+  document: string,
+  packages: readonly string[],
+  tests: (guide: Guide) => void,
+  installed: string = repository,
+): void {
+  describe(document, { timeout: 60_000 }, () => {
+    const guide = new Guide(document, packages, installed);
+    afterAll(() => {
+      guide.remove();
+    });
+    tests(guide);
+    it('has no file that these tests do not take', () => {
+      expect(guide.filesNotTaken).toEqual([]);
+    });
+  });
+}
 
 export class Guide {
   /** Where its files are. */
-  readonly folder: string;
+  readonly folder = mkdtempSync(join(tmpdir(), 'watershed-guide-'));
   readonly #document: string;
-  #files = new Map<string, Block>();
+  readonly #texts = new Map<string, string>();
   readonly #taken = new Set<string>();
-  readonly #programs: Program[] = [];
 
-  constructor(project: PackedProject, document: string) {
+  constructor(document: string, packages: readonly string[], installed: string) {
     this.#document = document;
-    this.folder = join(project.root, document.replace(/\W+/g, '-'));
-  }
-
-  /** Writes every file of the document into the folder. */
-  async write(): Promise<void> {
-    for (const block of await blocksOf(repository, this.#document)) {
-      if (block.file === undefined) continue;
-      if (this.#files.has(block.file)) throw new Error(`${this.#document} has two files ${block.file}`);
-      this.#files.set(block.file, block);
-      await this.put(block.file, block.text);
+    for (const { file, text } of blocksOf(document)) {
+      if (file === undefined) continue;
+      if (this.#texts.has(file)) throw new Error(`${document} has two files ${file}`);
+      this.#texts.set(file, text);
+      this.put(file, text);
+    }
+    mkdirSync(join(this.folder, 'node_modules'));
+    symlinkSync(installed, join(this.folder, 'node_modules', 'watershed'));
+    for (const name of packages) {
+      symlinkSync(join(repository, 'node_modules', name), join(this.folder, 'node_modules', name));
     }
   }
 
   /** Writes a file that the document does not have. */
-  async put(file: string, text: string | Buffer): Promise<void> {
+  put(file: string, text: string | Buffer): void {
     const path = join(this.folder, file);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
   }
 
-  /** Says that a file of the document is used, and gives its path. */
+  /** Says that a file of the document is tested, and gives its text. */
   take(file: string): string {
-    if (!this.#files.has(file)) throw new Error(`${this.#document} has no file ${file}`);
+    const text = this.#texts.get(file);
+    if (text === undefined) throw new Error(`${this.#document} has no file ${file}`);
     this.#taken.add(file);
-    return join(this.folder, file);
+    return text;
   }
 
-  /** Starts a program of the document. It is ended with the test, if not before. */
-  start(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Program {
+  /** A file that a program has written. */
+  read(file: string): Buffer {
+    return readFileSync(join(this.folder, file));
+  }
+
+  /** Starts a program of the document, on a free port where it listens. It is gone when the test is over. */
+  start(file: string, args: readonly string[] = [], environment: Environment = {}): Program {
     this.take(file);
-    return this.startOther(file, args, environment);
-  }
-
-  /** Starts a program that was put there. */
-  startOther(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Program {
-    const program = new Program(this.folder, file, args, environment);
-    this.#programs.push(program);
-    return program;
+    return new Program(this.folder, file, args, environment);
   }
 
   /** Runs a program of the document to its end, and gives what it printed. */
-  async run(file: string, args: readonly string[] = [], environment: Record<string, string> = {}): Promise<string> {
+  async run(file: string, args: readonly string[] = [], environment: Environment = {}): Promise<string> {
     return await this.start(file, args, environment).end();
   }
 
-  /** A server, and a client that is given its address: what the client prints, and what the server prints after it. */
+  /** A server, and a client that is given its address: what each printed. */
   async talk(server: string, client: string): Promise<{ client: string; server: string }> {
     const running = this.start(server);
     const clientOutput = await this.run(client, [await running.address()]);
-    const [, serverOutput = ''] = /^.*\n([^]*)$/.exec(await running.stop()) ?? [];
-    return { client: clientOutput, server: serverOutput };
-  }
-
-  killAll(): void {
-    for (const program of this.#programs.splice(0)) program.kill();
+    return { client: clientOutput, server: await running.stop() };
   }
 
   get filesNotTaken(): string[] {
-    return [...this.#files.keys()].filter((file) => !this.#taken.has(file));
+    return [...this.#texts.keys()].filter((file) => !this.#taken.has(file));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

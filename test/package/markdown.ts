@@ -1,4 +1,4 @@
-// The fenced blocks of the README and of the guides. The convention, which guides.test.ts holds them to:
+// The fenced blocks of the README and of the guides, and the convention that guides.test.ts holds them to:
 //
 // - A block whose first line is a comment with a file name and nothing else (`// server.mjs`, `# nginx.conf`,
 //   `<!-- page.html -->`) is a file. All files of a document are written into one folder; a file that no test has taken
@@ -14,8 +14,9 @@
 //   tested or why it cannot be.
 // - A block without a language, or with the language text, is a picture or what a program prints: nobody runs it.
 //   Other languages need a file name.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { repository } from './packed-project.js';
 
 export interface Block {
   /** The document, from the root of the repository. */
@@ -31,13 +32,13 @@ export interface Block {
 }
 
 /** The README and the guides, from the root of the repository. */
-export async function documentsOf(repository: string): Promise<string[]> {
-  const guides = (await readdir(join(repository, 'docs'))).filter((name) => name.endsWith('.md')).sort();
-  return ['README.md', ...guides.map((name) => `docs/${name}`)];
+export function documents(): string[] {
+  const guides = readdirSync(join(repository, 'docs')).filter((name) => name.endsWith('.md'));
+  return ['README.md', ...guides.sort().map((name) => `docs/${name}`)];
 }
 
-export async function blocksOf(repository: string, document: string): Promise<Block[]> {
-  return parseBlocks(document, await readFile(join(repository, document), 'utf8'));
+export function blocksOf(document: string): Block[] {
+  return parseBlocks(document, readFileSync(join(repository, document), 'utf8'));
 }
 
 /** The fenced blocks of a text (CommonMark section 4.5), those inside a list item too. */

@@ -1,9 +1,10 @@
 // What npm publishes, used as its users use it: the tarball is packed, installed into a project of its own, and run,
 // type-checked and tested there.
-import { readdir } from 'node:fs/promises';
+import { readFile, readdir, symlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeGuide } from './guide.js';
 import { PackedProject, repository, run, tool } from './packed-project.js';
 
 // Compilers and npm on a busy machine; the whole file takes some 20 seconds on a quiet one.
@@ -134,5 +135,64 @@ void (() => watershed.accept(1));
     for (const file of files) {
       expect(await run('node', [`${folder}/${file.replace('ts', 'js')}`], project.root)).toBe(echoed);
     }
+  });
+});
+
+describeGuide('README.md', [], (guide) => {
+  it.each([
+    ['server.mjs', 'client.mjs', { client: 'You said: hello\nclosed: NORMAL\n', server: '' }],
+    [
+      'standard-server.mjs',
+      'standard-client.mjs',
+      { client: 'hello\nclosed: 1000 that was all\n', server: '1000 that was all true\n' },
+    ],
+  ])('has %s and %s, which talk to each other and end by themselves', async (server, client, output) => {
+    expect(await guide.talk(server, client)).toEqual(output);
+  });
+}, project.installed);
+
+describe('the guide', { timeout }, () => {
+  const guide = join(repository, 'docs/getting-started.md');
+  const jestTest = `
+test('a message goes there and back', async () => {
+  const server = http.createServer();
+  server.on('upgrade', (request, socket, head) => {
+    const connection = new Watershed().accept(request, socket, head);
+    connection.on('binary', (bytes) => connection.send(bytes));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  const key = Watershed.generateKey();
+  const request = http.request({ port: server.address().port, headers: Watershed.requestHeaders(key) });
+  request.end();
+  const answer = await new Promise((resolve) => {
+    request.on('upgrade', (response, socket, head) => {
+      const connection = new Watershed().connect(response, socket, head, key);
+      connection.send(new Uint8Array([1, 2, 3]));
+      connection.on('binary', (bytes) => {
+        connection.on('end', () => server.close(() => resolve(bytes)));
+        connection.end();
+      });
+    });
+  });
+  expect([...answer]).toEqual([1, 2, 3]);
+});
+`;
+
+  it('has a recipe with which Jest runs tests that require the package and tests that import it', async () => {
+    const [, recipe = ''] = /^```js\n(\/\/ jest\.config\.cjs\n[^]*?)^```$/m.exec(await readFile(guide, 'utf8')) ?? [];
+    await project.write('jest/package.json', '{}');
+    await project.write('jest/jest.config.cjs', recipe);
+    await project.write('jest/require.test.js', requires + jestTest);
+    await project.write('jest/import.test.js', imports + jestTest);
+    await symlink(tool('@babel'), join(project.root, 'node_modules', '@babel'));
+    await run('node', [tool('jest/bin/jest.js')], join(project.root, 'jest'));
+  });
+
+  it('names the option with which Jest runs tests that are ES modules', async () => {
+    const [, option = ''] = /NODE_OPTIONS=(\S+) npx jest/.exec(await readFile(guide, 'utf8')) ?? [];
+    await project.write('jest-modules/package.json', JSON.stringify({ type: 'module' }));
+    await project.write('jest-modules/import.test.js', imports + jestTest);
+    await run('node', [option, tool('jest/bin/jest.js')], join(project.root, 'jest-modules'));
   });
 });

@@ -1,6 +1,7 @@
 // A program of a guide, in a process of its own. Knows nothing of what it does.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { onTestFinished } from 'vitest';
 
 export class Program {
   readonly #name: string;
@@ -8,46 +9,39 @@ export class Program {
   readonly #ended: Promise<unknown>;
   #output = '';
   #errors = '';
-  #onOutput: () => void = () => undefined;
 
-  /** Starts a program in a folder, with a free port where it wants one. */
-  constructor(folder: string, name: string, args: readonly string[], environment: Record<string, string>) {
+  /** Starts it in a folder, on a free port where it listens. It is gone when the test is over. */
+  constructor(folder: string, name: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
     this.#name = name;
     const env = { ...process.env, PORT: '0', ...environment };
-    this.#process = spawn(process.execPath, [name, ...args], { cwd: folder, env, timeout: 30_000 });
+    this.#process = spawn(process.execPath, [name, ...args], { cwd: folder, env });
     this.#ended = once(this.#process, 'close');
     this.#process.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       this.#output += chunk;
-      this.#onOutput();
     });
     this.#process.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       this.#errors += chunk;
     });
-  }
-
-  /** What it has printed so far. */
-  get output(): string {
-    return this.#output;
+    onTestFinished(async () => {
+      this.#process.kill('SIGKILL');
+      await this.#ended;
+    });
   }
 
   /** Waits until its output matches. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    const ended = this.#ended.then(() => {
-      throw new Error(`${this.#name} has ended and not printed ${String(pattern)}:\n${this.#output}${this.#errors}`);
-    });
+    const { stdout } = this.#process;
     for (;;) {
-      const found = pattern.exec(this.#output);
-      if (found !== null) {
-        ended.catch(() => undefined);
-        return found;
-      }
-      await Promise.race([ended, new Promise<void>((resolve) => (this.#onOutput = resolve))]);
+      const match = pattern.exec(this.#output);
+      if (match !== null) return match;
+      if (stdout.closed) throw this.#failure(`has not printed ${String(pattern)}`);
+      await Promise.race([once(stdout, 'data'), this.#ended]);
     }
   }
 
-  /** The address that a server prints first. */
+  /** The address that a server prints when it listens. */
   async address(): Promise<string> {
-    const [address] = await this.printed(/\b(?:https?|wss?):\/\/\S+(?=\n)/);
+    const [, address = ''] = await this.printed(/^listening on (\S+)\n/m);
     return address;
   }
 
@@ -56,25 +50,21 @@ export class Program {
     this.#process.stdin.write(`${line}\n`);
   }
 
-  /** Waits until it ends by itself, and gives its output. A status other than 0 throws, and so does a word to stderr. */
+  /** Waits until it ends by itself, with the status 0 and without a word to stderr, and gives what it printed. */
   async end(): Promise<string> {
     await this.#ended;
     const { exitCode, signalCode } = this.#process;
-    if (exitCode !== 0 || this.#errors !== '') {
-      const end = String(exitCode ?? signalCode);
-      throw new Error(`${this.#name} has ended with ${end}:\n${this.#output}${this.#errors}`);
-    }
+    if (exitCode !== 0 || this.#errors !== '') throw this.#failure(`has ended with ${String(exitCode ?? signalCode)}`);
     return this.#output;
   }
 
-  /** Interrupts it, as Ctrl+C does, and waits for its end. */
+  /** Interrupts it, as Ctrl+C does, and gives what it printed after its address. */
   async stop(): Promise<string> {
     this.#process.kill('SIGINT');
-    return await this.end();
+    return (await this.end()).replace(/^listening on .*\n/m, '');
   }
 
-  /** Ends it in any case. */
-  kill(): void {
-    this.#process.kill('SIGKILL');
+  #failure(what: string): Error {
+    return new Error(`${this.#name} ${what}:\n${this.#output}${this.#errors}`);
   }
 }
