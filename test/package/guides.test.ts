@@ -123,7 +123,7 @@ describeGuide('docs/servers.md', ['express', 'fastify', 'restify'], (guide) => {
     { name: 'fastify', path: '/', status: 200, text: 'hello from Fastify' },
     { name: 'restify', path: '/echo', status: 426, text: '"This address speaks WebSocket."' },
   ];
-  it.each(servers)('has a server of $name, for WebSockets and ordinary requests', async ({ name, path, status, text }) => {
+  it.each(servers)('has a server of $name, for ordinary requests too', async ({ name, path, status, text }) => {
     guide.take('echo.mjs');
     const server = guide.start(`${name}.mjs`);
     const address = await server.address();

@@ -28,7 +28,8 @@ it('the site has a page for each guide', async () => {
   const guides = (await readdir(join(repository, 'docs'))).filter((name) => name.endsWith('.md'));
   const pages = [...files.keys()].map((path) => relative(site, path));
   for (const guide of guides) {
-    const [, title = ''] = /^---\ntitle: (.*)\n---\n/.exec(await readFile(join(repository, 'docs', guide), 'utf8')) ?? [];
+    const text = await readFile(join(repository, 'docs', guide), 'utf8');
+    const [, title = ''] = /^---\ntitle: (.*)\n---\n/.exec(text) ?? [];
     expect(title, guide).not.toBe('');
     expect(pages).toContain(join('documents', `${title.replaceAll(/[^\w.-]+/g, '_')}.html`));
   }
