@@ -254,14 +254,16 @@ class ClientHandshake implements OpeningHandshake {
   };
 
   #timeOut(timeout: number): void {
-    const message = `There was no answer within ${String(timeout)} ms (handshakeTimeout)`;
+    const message =
+      `There was no answer within ${String(timeout)} ms (handshakeTimeout): ` +
+      "is it a WebSocket server, with an 'upgrade' listener that answers every request?";
     this.#fail(new WatershedError('WATERSHED_HANDSHAKE_TIMEOUT', message));
   }
 
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#handler.onFailure(toFailure(error));
+    this.#handler.onFailure(toFailure(error, this.#url));
   }
 
   #finish(): void {
