@@ -7,7 +7,7 @@ import { requestText } from '../classic/ends.js';
 import { useServer } from './program.js';
 import { Client, refusalOf, statusOfWrongKey } from './ws-client.js';
 
-const server = useServer('authentication/server.js');
+const server = useServer('authentication/server.mjs');
 
 /** Logs in as somebody who types a password, and gives the answer. */
 async function logIn(password: string, name = 'alice'): Promise<Response> {

@@ -11,7 +11,7 @@ async function nextTick(client: Client): Promise<{ tick: number; prices: Record<
 }
 
 it('the ticker leaves out who is slow until it has caught up, and nobody else', async () => {
-  const server = await Program.listening('broadcast.js', { INTERVAL: '1', SYMBOLS: '3000' });
+  const server = await Program.listening('broadcast.mjs', { INTERVAL: '1', SYMBOLS: '3000' });
   const fast = await Client.open(server.socketUrl());
   // Its buffers fill, and then those of the server: nobody reads from it.
   const slow = connect(server.port, 'localhost');
@@ -38,7 +38,7 @@ it('the ticker leaves out who is slow until it has caught up, and nobody else', 
 });
 
 it('the ticker has another pace and ten prices by default', async () => {
-  const server = await Program.listening('broadcast.js', { INTERVAL: '1' });
+  const server = await Program.listening('broadcast.mjs', { INTERVAL: '1' });
   const { prices } = await nextTick(await Client.open(server.socketUrl()));
   expect(Object.keys(prices)).toHaveLength(10);
   await expectToStop(server, 'SIGTERM');

@@ -41,7 +41,7 @@ describeInChromium('the chat page in Chromium', (browser) => {
   }
 
   it('lets several people talk, shows what they type as text, and says when the server is gone', async () => {
-    const server = await Program.listening('chat/server.js');
+    const server = await Program.listening('chat/server.mjs');
     const [ada, bob] = [await enter(server, 'Ada'), await enter(server, '<i>Bob</i>')];
     await ada.getByText('Here: Ada, <i>Bob</i>').waitFor();
     await say(ada, 'hello');
@@ -61,7 +61,7 @@ describeInChromium('the chat page in Chromium', (browser) => {
 });
 
 describe('the chat server', () => {
-  const server = useServer('chat/server.js');
+  const server = useServer('chat/server.mjs');
 
   it('refuses pages of other sites', async () => {
     expect(await refusalOf(server().socketUrl(), { origin: 'http://example.com' })).toMatchObject({ status: 403 });

@@ -5,7 +5,7 @@ import { expectToStop, Program, useServer } from './program.js';
 import { Client } from './ws-client.js';
 
 describe('the echo server', () => {
-  const server = useServer('echo/server.js');
+  const server = useServer('echo/server.mjs');
 
   it('sends texts and bytes back as what they are', async () => {
     const client = await Client.open(server().socketUrl());
@@ -15,7 +15,7 @@ describe('the echo server', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('closes its connections with 1001 on %s', async (signal) => {
-    const stopped = await Program.listening('echo/server.js');
+    const stopped = await Program.listening('echo/server.mjs');
     const client = await Client.open(stopped.socketUrl());
     await expectToStop(stopped, signal);
     expect(await client.closed).toEqual([1001, '']);
@@ -30,10 +30,10 @@ describe('the echo server', () => {
 });
 
 describe('the echo client', () => {
-  const server = useServer('echo/server.js');
+  const server = useServer('echo/server.mjs');
 
   it('sends the lines of its input, prints what comes back, and ends with the input', async () => {
-    const client = Program.start('echo/client.js', [server().socketUrl()]);
+    const client = Program.start('echo/client.mjs', [server().socketUrl()]);
     client.type('one\n');
     await client.printed(/^one\n/);
     client.type('two\nżółw\n');
@@ -43,8 +43,8 @@ describe('the echo client', () => {
   });
 
   it('ends when the server does, though its input is open', async () => {
-    const stopped = await Program.listening('echo/server.js');
-    const client = Program.start('echo/client.js', [stopped.socketUrl()]);
+    const stopped = await Program.listening('echo/server.mjs');
+    const client = Program.start('echo/client.mjs', [stopped.socketUrl()]);
     client.type('one\n');
     await client.printed(/^one\n/);
     await expectToStop(stopped);
@@ -54,7 +54,7 @@ describe('the echo client', () => {
 
   it('says that nobody listens', async () => {
     const port = String(await freePort());
-    const client = Program.start('echo/client.js', [`ws://127.0.0.1:${port}`]);
+    const client = Program.start('echo/client.mjs', [`ws://127.0.0.1:${port}`]);
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toContain(`Nothing listens at 127.0.0.1:${port}`);
   });

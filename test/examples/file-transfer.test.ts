@@ -16,7 +16,7 @@ import { Client, refusalOf } from './ws-client.js';
 const MEGABYTE = 1024 * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), 'watershed-'));
-const server = useServer('file-transfer/server.js', { FOLDER: folder });
+const server = useServer('file-transfer/server.mjs', { FOLDER: folder });
 const url = (): string => `ws://127.0.0.1:${String(server().port)}`;
 
 afterEach(async () => {
@@ -58,7 +58,7 @@ describe('the file transfer', { timeout: 60_000 }, () => {
     await writeLargeFile(original, 100);
     const before = await peakMemory(server());
 
-    const upload = Program.start('file-transfer/client.js', ['upload', original, url()]);
+    const upload = Program.start('file-transfer/client.mjs', ['upload', original, url()]);
     expect(await upload.exited).toEqual({ code: 0, signal: null });
     expect(upload.output).toBe('100 % of 104857600 bytes\n');
     const hash = await hashOf(original);
@@ -73,13 +73,13 @@ describe('the file transfer', { timeout: 60_000 }, () => {
     stuck.write(requestText({}, 'GET /download/large.bin HTTP/1.1'));
     await once(stuck, 'readable');
     const copy = join(elsewhere, 'copy.bin');
-    const download = Program.start('file-transfer/client.js', ['download', 'large.bin', copy, url()]);
+    const download = Program.start('file-transfer/client.mjs', ['download', 'large.bin', copy, url()]);
     expect(await download.exited).toEqual({ code: 0, signal: null });
     expect(download.output).toBe('100 % of 104857600 bytes\n');
     expect(await hashOf(copy)).toBe(hash);
 
-    // Measured on Linux: some 20 MB. All of the file would be more than 100.
-    expect((await peakMemory(server())) - before).toBeLessThan(60 * MEGABYTE);
+    // Measured on Linux: 39 to 42 MB, and 136 MB where nobody waits for the socket.
+    expect((await peakMemory(server())) - before).toBeLessThan(80 * MEGABYTE);
     stuck.destroy();
     await server().printed(/large\.bin: .*without a CLOSE/);
   });
@@ -87,7 +87,7 @@ describe('the file transfer', { timeout: 60_000 }, () => {
   it('brings an empty file', async () => {
     const original = join(temporaryDirectory(), 'empty');
     await writeFile(original, '');
-    const upload = Program.start('file-transfer/client.js', ['upload', original, url()]);
+    const upload = Program.start('file-transfer/client.mjs', ['upload', original, url()]);
     expect(await upload.exited).toEqual({ code: 0, signal: null });
     expect(await readFile(join(folder, 'empty'))).toHaveLength(0);
   });
@@ -115,16 +115,16 @@ describe('the file transfer', { timeout: 60_000 }, () => {
 
   it('says that there is no such file, at either end', async () => {
     const elsewhere = temporaryDirectory();
-    const upload = Program.start('file-transfer/client.js', ['upload', join(elsewhere, 'none'), url()]);
+    const upload = Program.start('file-transfer/client.mjs', ['upload', join(elsewhere, 'none'), url()]);
     expect(await upload.exited).toEqual({ code: 1, signal: null });
     expect(upload.errorOutput).toContain('ENOENT');
-    const download = Program.start('file-transfer/client.js', ['download', 'none', join(elsewhere, 'none'), url()]);
+    const download = Program.start('file-transfer/client.mjs', ['download', 'none', join(elsewhere, 'none'), url()]);
     expect(await download.exited).toEqual({ code: 1, signal: null });
     expect(download.errorOutput).toContain('The sender broke off: UNEXPECTED_ERROR the transfer failed');
     expect(await readdir(elsewhere)).toEqual([]);
   });
 
-  it.each(['/', '/upload/', '/upload/.hidden', '/download/../server.js', '/download/%2e%2e%2fserver.js'])(
+  it.each(['/', '/upload/', '/upload/.hidden', '/download/../server.mjs', '/download/%2e%2e%2fserver.js'])(
     'has nothing at %s',
     async (path) => {
         expect(await refusalOf(url() + path)).toMatchObject({ status: 404 });
@@ -132,7 +132,7 @@ describe('the file transfer', { timeout: 60_000 }, () => {
   );
 
   it('says how it is used', async () => {
-    const client = Program.start('file-transfer/client.js');
+    const client = Program.start('file-transfer/client.mjs');
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toMatch(/^Usage: /);
   });

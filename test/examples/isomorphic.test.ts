@@ -6,10 +6,10 @@ import { expectToStop, Program, useServer } from './program.js';
 import { Client } from './ws-client.js';
 
 describe('the server, and the shared module in Node', () => {
-  const server = useServer('isomorphic/server.js');
+  const server = useServer('isomorphic/server.mjs');
 
   it('asks its questions, prints the answers, and ends', async () => {
-    const client = Program.start('isomorphic/client.js', [server().socketUrl()]);
+    const client = Program.start('isomorphic/client.mjs', [server().socketUrl()]);
     expect(await client.exited).toEqual({ code: 0, signal: null });
     expect(client.errorOutput).toBe('');
     const [who, time] = client.output.split('\n');
@@ -18,7 +18,7 @@ describe('the server, and the shared module in Node', () => {
   });
 
   it('says that nobody listens', async () => {
-    const client = Program.start('isomorphic/client.js', [`ws://127.0.0.1:${String(await freePort())}`]);
+    const client = Program.start('isomorphic/client.mjs', [`ws://127.0.0.1:${String(await freePort())}`]);
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toContain('Nothing listens at');
   });
@@ -33,7 +33,7 @@ describe('the server, and the shared module in Node', () => {
 
 describeInChromium('the shared module in Chromium', (browser) => {
   it('asks the same questions, and says when the connection is closed', async () => {
-    const server = await Program.listening('isomorphic/server.js');
+    const server = await Program.listening('isomorphic/server.mjs');
     const page = await browser().newPage();
     await page.goto(server.pageUrl());
     await page.getByRole('button', { name: 'Who are you?' }).click();

@@ -53,7 +53,7 @@ async function listen(): Promise<Target> {
 describe('the proxy', () => {
   it('passes messages of any size on, and the close', async () => {
     const target = await listen();
-    const proxy = await Program.listening('proxy.js', { TARGET: target.url });
+    const proxy = await Program.listening('proxy.mjs', { TARGET: target.url });
     const client = await Client.open(proxy.socketUrl('/path?and=query'));
     expect(target.requests[0]?.url).toBe('/path?and=query');
     // It never leads anywhere but to its target.
@@ -69,7 +69,7 @@ describe('the proxy', () => {
 
   it('passes on what the handshake needs, and the subprotocol that the target chooses', async () => {
     const target = await listen();
-    const proxy = await Program.listening('proxy.js', { TARGET: target.url });
+    const proxy = await Program.listening('proxy.mjs', { TARGET: target.url });
     const headers = { cookie: 'a=1', authorization: 'Bearer token' };
     const client = await Client.open(proxy.socketUrl(), { headers, origin: 'http://example.com' }, ['one', 'two']);
     expect(client.webSocket.protocol).toBe('two');
@@ -80,7 +80,7 @@ describe('the proxy', () => {
 
   it("gives the target's refusal to the client, refuses what is no handshake, and goes on", async () => {
     const target = await listen();
-    const proxy = await Program.listening('proxy.js', { TARGET: target.url });
+    const proxy = await Program.listening('proxy.mjs', { TARGET: target.url });
     const { status, headers } = await refusalOf(proxy.socketUrl('/private'));
     expect(status).toBe(401);
     expect(headers['www-authenticate']).toBe('Basic realm="target"');
@@ -96,7 +96,7 @@ describe('the proxy', () => {
   });
 
   it('answers 502 when the target is not there', async () => {
-    const proxy = await Program.listening('proxy.js', { TARGET: `http://127.0.0.1:${String(await freePort())}` });
+    const proxy = await Program.listening('proxy.mjs', { TARGET: `http://127.0.0.1:${String(await freePort())}` });
     expect(await refusalOf(proxy.socketUrl())).toMatchObject({ status: 502 });
     await expectToStop(proxy);
     expect(proxy.errorOutput).toContain('ECONNREFUSED');

@@ -62,9 +62,9 @@ function eventsIn(output: string): { run: string; number: number }[] {
 
 describe('the reconnecting client', () => {
   it('prints every event once and in order, though its connections break', async () => {
-    const server = await Program.listening('reconnecting/server.js', { INTERVAL: '5' });
+    const server = await Program.listening('reconnecting/server.mjs', { INTERVAL: '5' });
     const network = await Network.to(server.port);
-    const client = Program.start('reconnecting/client.js', [network.url]);
+    const client = Program.start('reconnecting/client.mjs', [network.url]);
     for (let breaks = 0; breaks < 3; breaks++) {
       const { length } = eventsIn(client.output);
       await client.printed(new RegExp(`-${String(length + 10)} event`));
@@ -82,9 +82,9 @@ describe('the reconnecting client', () => {
   });
 
   it('waits longer after each failure, and takes up a server that has begun again', async () => {
-    const first = await Program.listening('reconnecting/server.js', { INTERVAL: '5' });
+    const first = await Program.listening('reconnecting/server.mjs', { INTERVAL: '5' });
     const network = await Network.to(first.port);
-    const client = Program.start('reconnecting/client.js', [network.url]);
+    const client = Program.start('reconnecting/client.mjs', [network.url]);
     const [, run = ''] = await client.printed(/^(\w+)-10 event/m);
     network.leadTo(await freePort());
     await expectToStop(first);
@@ -97,7 +97,7 @@ describe('the reconnecting client', () => {
     expect(client.errorOutput).toContain('the server closed the connection; ');
     expect(client.errorOutput).toContain('closed the connection before its answer (ECONNRESET)');
 
-    const second = await Program.listening('reconnecting/server.js', { INTERVAL: '5' });
+    const second = await Program.listening('reconnecting/server.mjs', { INTERVAL: '5' });
     network.leadTo(second.port);
     const [, newRun] = await client.printed(new RegExp(`^(?!${run})(\\w+)-5 event`, 'm'));
     const numbers = eventsIn(client.output).flatMap((event) => (event.run === newRun ? [event.number] : []));
@@ -107,7 +107,7 @@ describe('the reconnecting client', () => {
   });
 
   it('can be stopped while it waits', async () => {
-    const client = Program.start('reconnecting/client.js', [`ws://127.0.0.1:${String(await freePort())}`]);
+    const client = Program.start('reconnecting/client.mjs', [`ws://127.0.0.1:${String(await freePort())}`]);
     await client.printed(/Nothing listens at .* next attempt/);
     expect(await client.stop('SIGINT')).toEqual({ code: 0, signal: null });
     expect(client.output).toBe('stopped\n');
@@ -117,7 +117,7 @@ describe('the reconnecting client', () => {
     const server = createHttpServer((_request, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const client = Program.start('reconnecting/client.js', [`ws://127.0.0.1:${String(port)}`]);
+    const client = Program.start('reconnecting/client.mjs', [`ws://127.0.0.1:${String(port)}`]);
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toMatch(/^The server answered 404 Not Found instead of 101/);
     server.close();

@@ -4,7 +4,7 @@ import { useServer } from './program.js';
 import { Client, refusalOf, statusOfWrongKey } from './ws-client.js';
 
 describe('the server with restify', () => {
-  const server = useServer('restify.js');
+  const server = useServer('restify.mjs');
 
   it('has a WebSocket at one route', async () => {
     const client = await Client.open(server().socketUrl('/attach'));

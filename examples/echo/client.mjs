@@ -2,7 +2,7 @@
 /**
  * Echo: a client that sends each line of the standard input and prints what comes back. Ctrl-D ends it.
  *
- *   node examples/echo/client.js [ws://localhost:8080]
+ *   node examples/echo/client.mjs [ws://localhost:8080]
  */
 
 import { createInterface } from 'node:readline';

@@ -1,11 +1,11 @@
 // @ts-check
 /**
  * File transfer: a server that takes files and gives them back, with progress and in bounded memory. The transfer itself
- * is in transfer.js, which both ends use.
+ * is in transfer.mjs, which both ends use.
  *
- *   node examples/file-transfer/server.js        and in another terminal:
- *   node examples/file-transfer/client.js upload big.iso
- *   node examples/file-transfer/client.js download big.iso copy.iso
+ *   node examples/file-transfer/server.mjs        and in another terminal:
+ *   node examples/file-transfer/client.mjs upload big.iso
+ *   node examples/file-transfer/client.mjs download big.iso copy.iso
  *
  * `PORT` takes another port than 8080 (0 finds a free one), `FOLDER` another folder than `watershed-files` among the
  * system's temporary ones. It listens on this machine alone: anybody who can reach it can write into the folder.
@@ -16,7 +16,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HandshakeError, Watershed } from 'watershed';
-import { receiveFile, sendFile } from './transfer.js';
+import { receiveFile, sendFile } from './transfer.mjs';
 
 const { PORT = 8080, FOLDER = join(tmpdir(), 'watershed-files') } = process.env;
 mkdirSync(FOLDER, { recursive: true });

@@ -3,9 +3,9 @@
  * Proxy: passes WebSocket connections on to another server, whatever they carry. Both handshakes are Watershed's, and
  * with `detached` the rest is two raw sockets, piped: no frame is taken apart on its way.
  *
- *   node examples/echo/server.js
- *   PORT=8081 TARGET=http://localhost:8080 node examples/proxy.js
- *   node examples/echo/client.js ws://localhost:8081
+ *   node examples/echo/server.mjs
+ *   PORT=8081 TARGET=http://localhost:8080 node examples/proxy.mjs
+ *   node examples/echo/client.mjs ws://localhost:8081
  *
  * The client's path, its subprotocols, its cookies, its Authorization and its Origin go to the target; what the target
  * chooses or refuses comes back.

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * File transfer: the client. See server.js.
+ * File transfer: the client. See server.mjs.
  *
- *   node examples/file-transfer/client.js upload FILE [ws://127.0.0.1:8080]
- *   node examples/file-transfer/client.js download NAME FILE [ws://127.0.0.1:8080]
+ *   node examples/file-transfer/client.mjs upload FILE [ws://127.0.0.1:8080]
+ *   node examples/file-transfer/client.mjs download NAME FILE [ws://127.0.0.1:8080]
  */
 
 import { basename } from 'node:path';
 import { WatershedConnection, WebSocket } from 'watershed';
-import { receiveFile, sendFile } from './transfer.js';
+import { receiveFile, sendFile } from './transfer.mjs';
 
 const [action, ...rest] = process.argv.slice(2);
 const [name, file, address = 'ws://127.0.0.1:8080'] =
@@ -24,7 +24,7 @@ function showProgress(bytes, size) {
 
 async function main() {
   if ((action !== 'upload' && action !== 'download') || !name || file === undefined) {
-    throw new Error('Usage: client.js upload FILE [URL], or client.js download NAME FILE [URL]');
+    throw new Error('Usage: client.mjs upload FILE [URL], or client.mjs download NAME FILE [URL]');
   }
   const webSocket = new WebSocket(new URL(`/${action}/${encodeURIComponent(name)}`, address));
   const connection = WatershedConnection.from(webSocket);

@@ -3,7 +3,7 @@
  * Restify: a server with routes of restify, one of which becomes a WebSocket by `claimUpgrade`, in the classic face.
  *
  *   npm install restify
- *   node examples/restify.js        and in another terminal:   node examples/echo/client.js ws://localhost:8080/attach
+ *   node examples/restify.mjs        and in another terminal:   node examples/echo/client.mjs ws://localhost:8080/attach
  *
  * `PORT` takes another port than 8080; 0 finds a free one.
  */

@@ -3,10 +3,10 @@
  * Reconnecting: prints a server's events, whatever happens to the connection: stop the server and start it again. Ctrl-C
  * ends it.
  *
- *   node examples/reconnecting/client.js [ws://localhost:8080]
+ *   node examples/reconnecting/client.mjs [ws://localhost:8080]
  */
 
-import { subscribe } from './subscribe.js';
+import { subscribe } from './subscribe.mjs';
 
 const controller = new AbortController();
 process.once('SIGINT', () => controller.abort());

@@ -2,7 +2,7 @@
 /**
  * Authentication: a page where one logs in, a session in a cookie, and a WebSocket for those alone who have one.
  *
- *   node examples/authentication/server.js        and open the address that it prints: alice, with the password water
+ *   node examples/authentication/server.mjs        and open the address that it prints: alice, with the password water
  *
  * `PORT` takes another port than 8080; 0 finds a free one.
  *

@@ -2,7 +2,7 @@
 /**
  * Broadcast: a ticker that sends the same prices to everybody, once for all, and leaves out those who are slow.
  *
- *   node examples/broadcast.js        and as often as you like:   node examples/echo/client.js
+ *   node examples/broadcast.mjs        and as often as you like:   node examples/echo/client.mjs
  *
  * `PORT` takes another port than 8080 (0 finds a free one), `INTERVAL` another pace than a tick in 1000 ms, `SYMBOLS`
  * another number of prices than 10.

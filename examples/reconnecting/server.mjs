@@ -2,7 +2,7 @@
 /**
  * Reconnecting: a server with a stream of events that a client can take up where it was interrupted.
  *
- *   node examples/reconnecting/server.js        and in another terminal:   node examples/reconnecting/client.js
+ *   node examples/reconnecting/server.mjs        and in another terminal:   node examples/reconnecting/client.mjs
  *
  * `PORT` takes another port than 8080 (0 finds a free one), `INTERVAL` another pace than an event in 1000 ms.
  *

@@ -2,7 +2,7 @@
 /**
  * Chat: a page for several people, and the server behind it, in the classic face.
  *
- *   node examples/chat/server.js        and open the address that it prints in two windows
+ *   node examples/chat/server.mjs        and open the address that it prints in two windows
  *
  * `PORT` takes another port than 8080; 0 finds a free one. Every message is a JSON object:
  *

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * Isomorphic: one module, `questions.js`, that runs in a browser and in Node, and the server for both.
+ * Isomorphic: one module, `questions.mjs`, that runs in a browser and in Node, and the server for both.
  *
- *   node examples/isomorphic/server.js     then open the address that it prints, or, in another terminal,
- *   node examples/isomorphic/client.js     which asks the same questions from Node
+ *   node examples/isomorphic/server.mjs     then open the address that it prints, or, in another terminal,
+ *   node examples/isomorphic/client.mjs     which asks the same questions from Node
  *
  * `PORT` takes another port than 8080; 0 finds a free one. The page needs no bundler: an import map says what
  * `watershed` is, the file that a bundler would take because of the package's `browser` condition.
@@ -22,7 +22,7 @@ const load = (file, base, mediaType) => ({ content: readFileSync(new URL(file, b
 // These files and no others, whatever a path says.
 const files = new Map([
   ['/', load('page.html', import.meta.url, 'text/html; charset=utf-8')],
-  ['/questions.js', load('questions.js', import.meta.url, 'text/javascript')],
+  ['/questions.mjs', load('questions.mjs', import.meta.url, 'text/javascript')],
   ['/watershed/browser.js', load('browser.js', inPackage, 'text/javascript')],
   ['/watershed/errors.js', load('errors.js', inPackage, 'text/javascript')],
 ]);

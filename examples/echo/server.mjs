@@ -2,7 +2,7 @@
 /**
  * Echo: a server that sends every message back, in the standard face.
  *
- *   node examples/echo/server.js        and in another terminal:   node examples/echo/client.js
+ *   node examples/echo/server.mjs        and in another terminal:   node examples/echo/client.mjs
  *
  * `PORT` takes another port than 8080; 0 finds a free one.
  */

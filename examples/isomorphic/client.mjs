@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Isomorphic: the shared module in Node. See server.js.
+ * Isomorphic: the shared module in Node. See server.mjs.
  *
- *   node examples/isomorphic/client.js [ws://localhost:8080]
+ *   node examples/isomorphic/client.mjs [ws://localhost:8080]
  */
 
-import { Questions } from './questions.js';
+import { Questions } from './questions.mjs';
 
 const questions = new Questions(process.argv[2] ?? 'ws://localhost:8080');
 
