@@ -138,7 +138,9 @@ class ClientHandshake implements OpeningHandshake {
     const { allowBlockedPorts = false, serialize = false } = this.#options;
     const port = portOf(this.#url);
     if (!allowBlockedPorts && this.#transport.socketPath === undefined && isBlockedPort(port)) {
-      const message = `The port ${String(port)} is blocked (Fetch Standard section 2.9)`;
+      const message =
+        `The port ${String(port)} is blocked, as in browsers (Fetch Standard section 2.9): ` +
+        'take another, or set allowBlockedPorts';
       this.#fail(new WatershedError('WATERSHED_BLOCKED_PORT', message));
     } else if (serialize) {
       this.#attempt(() => { this.#takeTurn(port); });
