@@ -21,7 +21,7 @@ export default defineConfig(
   },
   {
     // Plain JavaScript is checked by tsc too, and tsc knows which globals there are.
-    files: ['**/*.js'],
+    files: ['**/*.{js,mjs}'],
     rules: { 'no-undef': 'off' },
   },
   {

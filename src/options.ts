@@ -390,7 +390,9 @@ export function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionO
 
 /** Checks each option that is given, and refuses names that `checks` does not have. */
 export function checkOptions(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
-  if (typeof options !== 'object' || options === null) throw typeError(what, 'an object', options);
+  if (typeof options !== 'object' || options === null || isPromise(options)) {
+    throw typeError(what, 'an object', options);
+  }
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(checks, name)) {
       throw new TypeError(
@@ -550,8 +552,14 @@ function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value.toString()}n`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
+  if (isPromise(value)) return 'a Promise: is an await missing?';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
+}
+
+/** Of any realm. It would have no options, and so it would be taken for none. */
+function isPromise(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object Promise]';
 }
 
 /** The known name with the smallest edit distance. */

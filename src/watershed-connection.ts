@@ -241,7 +241,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     if (options !== undefined) checkSendOptions(options);
     const isCompressible = options?.compress !== false;
     if (callback !== undefined && typeof callback !== 'function') throw typeError('callback', 'a function', callback);
-    if (this.readyState === 0) throw new WatershedError('WATERSHED_NOT_OPEN', 'The connection is not open yet');
+    if (this.readyState === 0) {
+      throw new WatershedError('WATERSHED_NOT_OPEN', "The connection is not open yet: wait for the WebSocket's open event");
+    }
     if (typeof data === 'string') return this.#connection.sendText(data, callback, isCompressible);
     return this.#connection.sendBinary(toBytes('data', data), callback, isCompressible);
   }
@@ -370,5 +372,6 @@ export function toBytes(name: string, value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   // Of any realm, unlike instanceof: a test runner may have a realm of its own.
   if (types.isArrayBuffer(value)) return new Uint8Array(value);
-  throw typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value);
+  const { message } = typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value);
+  throw new TypeError(/ is an (object|array)$/.test(message) ? `${message}: JSON.stringify makes a string of it` : message);
 }

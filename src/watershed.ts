@@ -11,7 +11,7 @@ import { connectionOf } from './connection/connection-of.js';
 import { Connection } from './connection/connection.js';
 import type { HandshakeError } from './errors.js';
 import { checkResponse, requestHeaders } from './handshake/client.js';
-import { checkSocket, guard, unguard } from './handshake/guard.js';
+import { checkSocket, guard, take, unguard } from './handshake/guard.js';
 import { generateKey } from './handshake/key.js';
 import { reject } from './handshake/reject.js';
 import { acceptHandshake } from './handshake/server.js';
@@ -67,7 +67,7 @@ export class Watershed {
    * wrong nothing is written, and the socket remains the caller's: see {@link Watershed.reject}.
    * @param protocols The subprotocols that the server speaks. The first of the client's that is among them is chosen.
    * @throws HandshakeError when the request is no proper handshake or is refused, WatershedError when the socket has
-   * ended already, TypeError or RangeError for a wrong option.
+   * ended already or the upgrade is answered already, TypeError or RangeError for a wrong argument or option.
    */
   accept(
     req: IncomingMessage,
@@ -119,7 +119,7 @@ export class Watershed {
     const connection = new Connection(true, resolved, this.#group);
     const face = makeClassicFace(connection);
     connection.open(socket, head ?? EMPTY, handshake);
-    unguard(socket);
+    take(socket);
     return face;
   }
 
@@ -133,7 +133,7 @@ export class Watershed {
    * over. When the answer is wrong nothing is written, and the socket remains the caller's.
    * @param key What the request had as Sec-WebSocket-Key.
    * @throws HandshakeError when the response does not accept the handshake, WatershedError when the socket has ended
-   * already, TypeError or RangeError for a wrong option.
+   * or is a connection's already, TypeError or RangeError for a wrong argument or option.
    */
   connect(
     res: IncomingMessage,
@@ -178,7 +178,7 @@ export class Watershed {
     const connection = new Connection(false, resolved, this.#group);
     const face = makeClassicFace(connection);
     connection.open(socket, head ?? EMPTY, handshake);
-    unguard(socket);
+    take(socket);
     return face;
   }
 
@@ -201,7 +201,8 @@ export class Watershed {
   }
 
   /**
-   * Refuses an upgrade: writes a whole HTTP response and ends the socket. Safe on a socket that is gone already.
+   * Refuses an upgrade: writes a whole HTTP response and ends the socket. Safe on a socket that is gone already. On one
+   * that has been accepted it does nothing but warn, once (a process warning).
    * @param reason What `accept` threw, or an HTTP status from 300 to 599.
    * @throws TypeError, RangeError for a wrong argument; nothing is written then.
    */
@@ -261,6 +262,9 @@ export class Watershed {
     options: BroadcastOptions = {},
   ): number {
     checkBroadcastOptions(options);
+    if (typeof (connections as Partial<typeof connections> | undefined)?.[Symbol.iterator] !== 'function') {
+      throw typeError('connections', 'an iterable of connections', connections);
+    }
     const message = typeof data === 'string' ? data : toBytes('data', data);
     return broadcast([...connections].map(toConnection), message, options.skip === 'slow');
   }

@@ -15,7 +15,7 @@ import {
 } from '../options.js';
 import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { parseExtensions } from './extensions.js';
-import { fieldValue, hasToken, type HeaderFields } from './fields.js';
+import { checkHasFields, fieldValue, hasToken, type HeaderFields } from './fields.js';
 import { acceptValue, isKey } from './key.js';
 import { offerDeflate, PERMESSAGE_DEFLATE, readAnswer } from './permessage-deflate.js';
 
@@ -82,6 +82,7 @@ export function checkResponse(
   key: string,
   options: Requested = {},
 ): EstablishedHandshake {
+  checkHasFields('res', "the response that came with 'upgrade'", response);
   checkKeyType(key);
   const { statusCode, headers } = response;
   if (statusCode !== 101) throw refusal(response, 'Invalid Upgrade status code');

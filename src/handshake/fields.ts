@@ -3,10 +3,16 @@
  * lines that are sent. Any field may be absent, and each value is read in one linear pass.
  */
 
-import { isToken } from '../options.js';
+import { isToken, typeError } from '../options.js';
 
 /** Header fields as node:http gives them: names in lower case. */
 export type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;
+
+/** @throws TypeError for something that has none: it is no message of HTTP. */
+export function checkHasFields(name: string, expected: string, message: unknown): void {
+  const { headers } = (message ?? {}) as { readonly headers?: unknown };
+  if (typeof headers !== 'object' || headers === null) throw typeError(name, expected, message);
+}
 
 /** A field's value; several lines of it are one list (RFC 9110 section 5.3). */
 export function fieldValue(

@@ -5,6 +5,7 @@
 
 import type { Duplex } from 'node:stream';
 import { WatershedError } from '../errors.js';
+import { typeError } from '../options.js';
 
 /**
  * Guards a socket until it is accepted or refused. A socket that has failed by then is destroyed, and `accept` says so.
@@ -19,8 +20,36 @@ export function unguard(socket: Duplex): void {
   socket.off('error', ignoreError);
 }
 
-/** @throws WatershedError when nothing more can come of a socket. */
+/** The sockets that are a connection's. */
+const taken = new WeakSet<Duplex>();
+
+/** A connection has the socket now: nobody else may answer its request any more. */
+export function take(socket: Duplex): void {
+  taken.add(socket);
+  unguard(socket);
+}
+
+export function isTaken(socket: Duplex): boolean {
+  return taken.has(socket);
+}
+
+/**
+ * @throws TypeError for something that is no socket, WatershedError when nothing more can come of it, or when its
+ * request is answered already.
+ */
 export function checkSocket(socket: Duplex): void {
+  const { write, unshift } = (socket as Partial<Duplex> | null | undefined) ?? {};
+  // A ServerResponse has no `unshift`, an IncomingMessage no `write`.
+  if (typeof write !== 'function' || typeof unshift !== 'function') {
+    throw typeError('socket', "the socket that came with 'upgrade'", socket);
+  }
+  if (taken.has(socket) || socket.writableEnded) {
+    throw new WatershedError(
+      'WATERSHED_SOCKET_TAKEN',
+      "This upgrade has been accepted or rejected already: of a server's 'upgrade' listeners, only one may answer a " +
+        'request, for instance by its path',
+    );
+  }
   // One whose peer has ended takes no `head` back and says its end to nobody any more.
   if (socket.destroyed || socket.readableEnded) {
     throw new WatershedError('WATERSHED_SOCKET_DESTROYED', 'The socket has ended: the peer has gone away already');

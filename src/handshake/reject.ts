@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { HandshakeError } from '../errors.js';
 import { checkHeaders, checkRejectOptions, type RejectOptions, typeError } from '../options.js';
 import { fieldLines } from './fields.js';
-import { guard } from './guard.js';
+import { guard, isTaken } from './guard.js';
 
 /**
  * How long the peer has to take the response and to end its side, in milliseconds. Destroying the socket at once
@@ -19,13 +19,18 @@ import { guard } from './guard.js';
 const LINGER_TIME = 2000;
 
 /**
- * Answers an upgrade request with a refusal, then ends the socket. A socket that is gone already is left alone.
+ * Answers an upgrade request with a refusal, then ends the socket. A socket that is gone already is left alone, and so
+ * is one that has been accepted: the response would be garbage in the middle of a connection.
  * @param reason What `accept` threw, or an HTTP status from 300 to 599. The error of a client's end, thrown by
  * `connect`, is answered with the status that its server gave, or with 502 where that was no refusal.
  * @throws TypeError for an argument of a wrong type, RangeError for one out of range. Nothing is written then.
  */
 export function reject(socket: Duplex, reason: HandshakeError | number, options: RejectOptions = {}): void {
   const response = refusalResponse(reason, options);
+  if (isTaken(socket)) {
+    warnOfTaken();
+    return;
+  }
   // For good: whatever happens to the socket from here on, nobody is left to be told.
   guard(socket);
   if (!socket.writable) return;
@@ -37,6 +42,19 @@ export function reject(socket: Duplex, reason: HandshakeError | number, options:
   socket.once('close', () => {
     clearTimeout(timer);
   });
+}
+
+let hasWarned = false;
+
+/** A mistake in the program, not in what came: it is said once, and the connection that there is goes on. */
+function warnOfTaken(): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  process.emitWarning(
+    "reject was given an upgrade that has been accepted already, and did nothing: of a server's 'upgrade' listeners, " +
+      'only one may answer a request, for instance by its path',
+    { type: 'WatershedWarning', code: 'WATERSHED_SOCKET_TAKEN' },
+  );
 }
 
 function refusalResponse(reason: unknown, options: RejectOptions): Buffer {

@@ -138,7 +138,9 @@ class ClientHandshake implements OpeningHandshake {
     const { allowBlockedPorts = false, serialize = false } = this.#options;
     const port = portOf(this.#url);
     if (!allowBlockedPorts && this.#transport.socketPath === undefined && isBlockedPort(port)) {
-      const message = `The port ${String(port)} is blocked (Fetch Standard section 2.9)`;
+      const message =
+        `The port ${String(port)} is blocked, as in browsers (Fetch Standard section 2.9): ` +
+        'take another, or set allowBlockedPorts';
       this.#fail(new WatershedError('WATERSHED_BLOCKED_PORT', message));
     } else if (serialize) {
       this.#attempt(() => { this.#takeTurn(port); });
@@ -254,14 +256,16 @@ class ClientHandshake implements OpeningHandshake {
   };
 
   #timeOut(timeout: number): void {
-    const message = `There was no answer within ${String(timeout)} ms (handshakeTimeout)`;
+    const message =
+      `There was no answer within ${String(timeout)} ms (handshakeTimeout): ` +
+      "is it a WebSocket server, with an 'upgrade' listener that answers every request?";
     this.#fail(new WatershedError('WATERSHED_HANDSHAKE_TIMEOUT', message));
   }
 
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#handler.onFailure(toFailure(error));
+    this.#handler.onFailure(toFailure(error, this.#url));
   }
 
   #finish(): void {

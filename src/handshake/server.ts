@@ -7,7 +7,7 @@ import { HandshakeError } from '../errors.js';
 import type { AcceptOptions, PerMessageDeflateOptions } from '../options.js';
 import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { parseExtensions } from './extensions.js';
-import { fieldLines, fieldValue, hasToken, type HeaderFields, parseTokenList } from './fields.js';
+import { checkHasFields, fieldLines, fieldValue, hasToken, type HeaderFields, parseTokenList } from './fields.js';
 import { acceptValue, isKey } from './key.js';
 import { isOriginAllowed } from './origin.js';
 import { acceptDeflate, type Agreement } from './permessage-deflate.js';
@@ -50,6 +50,7 @@ const UPGRADE_REQUIRED = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
  * handshake's own.
  */
 export function acceptHandshake(request: HandshakeRequest, options: AcceptHandshakeOptions): AcceptedHandshake {
+  checkHasFields('req', "the request that came with 'upgrade'", request);
   checkRequestLine(request);
   const key = checkUpgrade(request.headers);
   checkVersion(request.headers, options.versionRequired);

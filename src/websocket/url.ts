@@ -13,19 +13,31 @@ export function getURLRecord(url: string): URL {
   // 1. Let urlRecord be the result of applying the URL parser to url with baseURL.
   // 2. If urlRecord is failure, then throw a "SyntaxError" DOMException.
   const urlRecord = parse(url, apiBaseURL());
-  if (urlRecord === undefined) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid`);
+  if (urlRecord === undefined) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid${adviceFor(url)}`);
   // 3. If urlRecord's scheme is "http", then set urlRecord's scheme to "ws".
   if (urlRecord.protocol === 'http:') urlRecord.protocol = 'ws:';
   // 4. Otherwise, if urlRecord's scheme is "https", set urlRecord's scheme to "wss".
   else if (urlRecord.protocol === 'https:') urlRecord.protocol = 'wss:';
   // 5. If urlRecord's scheme is not "ws" or "wss", then throw a "SyntaxError" DOMException.
   if (!SCHEMES.includes(urlRecord.protocol)) {
+    // `localhost:8080` has one by the letter.
+    if (!hasAuthority(url)) throw syntaxError(`The URL ${JSON.stringify(url)} is invalid${adviceFor(url)}`);
     const scheme = urlRecord.protocol.slice(0, -1);
     throw syntaxError(`The URL's scheme must be "ws", "wss", "http" or "https", but is "${scheme}"`);
   }
   // 6. If urlRecord's fragment is non-null, then throw a "SyntaxError" DOMException. An empty one shows in href alone.
   if (urlRecord.href.includes('#')) throw syntaxError('The URL must not have a fragment');
   return urlRecord;
+}
+
+/** What to do about a URL that is none. */
+function adviceFor(url: string): string {
+  if (url === '[object Promise]') return ': a Promise has to be awaited first';
+  return hasAuthority(url) ? '' : ': it must begin with ws:// or wss://';
+}
+
+function hasAuthority(url: string): boolean {
+  return /^\s*[a-z][a-z\d+.-]*:\/\//i.test(url);
 }
 
 /** Step 4 of the constructor. @throws a SyntaxError DOMException. */

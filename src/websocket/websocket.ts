@@ -14,7 +14,7 @@ import { groupOf } from '../connection/connection-group.js';
 import { COPY_LIMIT } from '../connection/frame-writer.js';
 import { WatershedError } from '../errors.js';
 import { resolveWebSocketOptions, type WebSocketInit, type WebSocketOptions } from '../handshake/client-options.js';
-import { checkSocket, unguard } from '../handshake/guard.js';
+import { checkSocket, take } from '../handshake/guard.js';
 import { openHandshake } from '../handshake/request.js';
 import { acceptHandshake } from '../handshake/server.js';
 import {
@@ -45,6 +45,7 @@ import {
   messageAttributes,
 } from './events.js';
 import type { WebSocket as WebSocketInterface, WebSocketAcceptOptions } from './interface.js';
+import { warnOfObject } from './object-warning.js';
 import { TaskQueue } from './task-queue.js';
 import { checkProtocols, getURLRecord, requestURL } from './url.js';
 
@@ -219,7 +220,7 @@ export class WebSocket extends EventTarget {
     connection.url = requestURL(req, isSecure);
     const webSocket = WebSocket.#adopt(connection);
     connection.open(socket, head, handshake);
-    unguard(socket);
+    take(socket);
     return webSocket;
   }
 
@@ -322,6 +323,7 @@ export class WebSocket extends EventTarget {
   send(data: unknown): void {
     if (arguments.length === 0) throw new TypeError('send: 1 argument required, but only 0 present: the data');
     const message = toMessage(data);
+    if (typeof message === 'string' && message !== data) warnOfObject(data, message);
     // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
     if (this.#readyState === CONNECTING) {
       throw new DOMException('The connection is not open yet: wait for the open event', 'InvalidStateError');

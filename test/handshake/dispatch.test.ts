@@ -100,7 +100,8 @@ describe.each(agents)('a handshake by a Dispatcher of $name', ({ make }) => {
       error: {
         code: 'WATERSHED_UNEXPECTED_STATUS',
         statusCode: 401,
-        message: 'The server answered 401 Unauthorized instead of 101',
+        message:
+          'The server answered 401 Unauthorized instead of 101: it wants credentials, in the option headers or in the URL',
         headers: { 'set-cookie': ['a', 'b'], 'transfer-encoding': 'chunked' },
       },
     },

@@ -155,7 +155,7 @@ describe('a Dispatcher', () => {
     });
     expect(await open('ws://example.com/', { dispatcher }).failure).toMatchObject({
       code: 'WATERSHED_UNEXPECTED_STATUS',
-      message: 'The server answered 200 OK instead of 101',
+      message: expect.stringContaining('The server answered 200 OK instead of 101: nothing speaks WebSocket') as string,
     });
     await closed(socket);
   });

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { Readable, Writable } from 'node:stream';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { checkSocket, guard, unguard } from '../../src/handshake/guard.js';
+import { checkSocket, guard, isTaken, take, unguard } from '../../src/handshake/guard.js';
 import { closeOf, UpgradeServer } from './upgrade.js';
 
 let server: UpgradeServer;
@@ -37,6 +38,24 @@ describe('guard', () => {
 });
 
 describe('checkSocket', () => {
+  it('throws for a socket that is taken, and for one that this end has ended', async () => {
+    const { socket } = await server.upgrade();
+    guard(socket);
+    take(socket);
+    expect(isTaken(socket)).toBe(true);
+    expect(() => { checkSocket(socket); }).toThrow(expect.objectContaining({ code: 'WATERSHED_SOCKET_TAKEN' }) as Error);
+
+    const { socket: other } = await server.upgrade();
+    other.end();
+    expect(isTaken(other)).toBe(false);
+    expect(() => { checkSocket(other); }).toThrow(expect.objectContaining({ code: 'WATERSHED_SOCKET_TAKEN' }) as Error);
+  });
+
+  it.each([undefined, null, {}, 'socket', new Readable(), new Writable()])('throws for %s, which is no socket', (value) => {
+    expect(() => { checkSocket(value as never); }).toThrow(TypeError);
+    expect(() => { checkSocket(value as never); }).toThrow("socket must be the socket that came with 'upgrade', but is");
+  });
+
   it('throws for a socket that is destroyed, and for one whose peer has ended and that has been read', async () => {
     const { socket, client } = await server.upgrade();
     expect(() => { checkSocket(socket); }).not.toThrow();

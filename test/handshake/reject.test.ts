@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { HandshakeError } from '../../src/errors.js';
+import { take } from '../../src/handshake/guard.js';
 import { reject } from '../../src/handshake/reject.js';
 import { closeOf, readResponse, UpgradeServer } from './upgrade.js';
 
@@ -25,6 +26,22 @@ const versionError = new HandshakeError('WATERSHED_UNSUPPORTED_VERSION', 426, 'U
 });
 
 describe('reject', () => {
+  it('leaves a socket alone that is a connection, and warns of that once', async () => {
+    const { socket, client } = await server.upgrade();
+    take(socket);
+    const warnings: Error[] = [];
+    const listener = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listener);
+    reject(socket, 404);
+    reject(socket, versionError);
+    // Of the connection, for which it would have been garbage.
+    socket.write('a frame');
+    expect(String((await once(client, 'data'))[0])).toBe('a frame');
+    process.off('warning', listener);
+    expect(warnings).toMatchObject([{ name: 'WatershedWarning', code: 'WATERSHED_SOCKET_TAKEN' }]);
+    expect(socket.writable).toBe(true);
+  });
+
   it('answers with what the error says, and ends the socket', async () => {
     const { socket, client } = await server.upgrade();
     const closed = closeOf(socket);

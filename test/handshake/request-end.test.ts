@@ -19,7 +19,9 @@ describe('handshakeTimeout', () => {
     const attempt = open(`ws://127.0.0.1:${String(server.port)}`, { handshakeTimeout: 100 });
     expect(await attempt.failure).toMatchObject({
       code: 'WATERSHED_HANDSHAKE_TIMEOUT',
-      message: 'There was no answer within 100 ms (handshakeTimeout)',
+      message:
+        'There was no answer within 100 ms (handshakeTimeout): ' +
+        "is it a WebSocket server, with an 'upgrade' listener that answers every request?",
     });
     await closed(server.sockets[0]);
   });

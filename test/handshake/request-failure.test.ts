@@ -21,7 +21,7 @@ describe('a failed handshake', () => {
       error: {
         code: 'WATERSHED_UNEXPECTED_STATUS',
         statusCode: 200,
-        message: 'The server answered 200 OK instead of 101',
+        message: /^The server answered 200 OK instead of 101: nothing speaks WebSocket at this path, the server has no /,
       },
     },
     {
@@ -30,7 +30,7 @@ describe('a failed handshake', () => {
       error: {
         code: 'WATERSHED_UNEXPECTED_STATUS',
         statusCode: 301,
-        message: 'The server answered 301 Moved Permanently instead of 101',
+        message: /^The server answered 301 Moved Permanently instead of 101: the option followRedirects would follow it$/,
       },
     },
     {
@@ -39,16 +39,16 @@ describe('a failed handshake', () => {
       error: {
         code: 'WATERSHED_UNEXPECTED_STATUS',
         statusCode: 401,
-        message: 'The server answered 401 Unauthorized instead of 101',
+        message: /^The server answered 401 Unauthorized instead of 101: it wants credentials, in the option headers or /,
       },
     },
     {
       what: 'a status that nobody knows',
-      answer: () => 'HTTP/1.1 299 Hm\r\n\r\n',
+      answer: () => 'HTTP/1.1 599 Hm\r\n\r\n',
       error: {
         code: 'WATERSHED_UNEXPECTED_STATUS',
-        statusCode: 299,
-        message: 'The server answered 299 instead of 101',
+        statusCode: 599,
+        message: /^The server answered 599 instead of 101$/,
       },
     },
     {
@@ -119,7 +119,7 @@ describe('a failed handshake', () => {
     {
       what: 'garbage',
       answer: () => 'SSH-2.0-OpenSSH\r\n',
-      error: { code: 'HPE_INVALID_CONSTANT', message: /Parse Error/ },
+      error: { code: 'HPE_INVALID_CONSTANT', message: /^What answers at 127\.0\.0\.1:\d+ does not speak HTTP/ },
     },
     {
       what: 'a head that is too long',
@@ -174,19 +174,71 @@ describe('a failed handshake', () => {
   it('has the code of the system when the connection is refused', async () => {
     const port = await freePort();
     const error = await open(`ws://127.0.0.1:${String(port)}`).failure;
-    expect(error).toMatchObject({ code: 'ECONNREFUSED', message: `connect ECONNREFUSED 127.0.0.1:${String(port)}` });
+    expect(error).toMatchObject({
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+      message: `Nothing listens at 127.0.0.1:${String(port)} (ECONNREFUSED): is the server running, and is this its port?`,
+      cause: { message: `connect ECONNREFUSED 127.0.0.1:${String(port)}` },
+    });
   });
 
-  it('says what happened at each address when all refuse', async () => {
+  it('has what happened at each address as its cause, when all refuse', async () => {
     const port = await freePort();
     const error = await open(`ws://example.com:${String(port)}`, {
       lookup: (_host, _options, callback) => {
         callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }]);
       },
     }).failure;
-    expect(error).toBeInstanceOf(AggregateError);
     expect(error.code).toBe('ECONNREFUSED');
-    expect(error.message).toMatch(/ECONNREFUSED 127\.0\.0\.1:\d+, connect ECONNREFUSED 127\.0\.0\.2:/);
+    expect(error.message).toMatch(/^Nothing listens at example\.com:\d+ /);
+    expect(error.cause).toBeInstanceOf(AggregateError);
+    expect((error.cause as AggregateError).errors).toMatchObject([{ address: '127.0.0.1' }, { address: '127.0.0.2' }]);
+  });
+
+  /** Fails with what it is given, as an agent may. */
+  class FailingAgent extends http.Agent {
+    readonly #failure: unknown;
+
+    constructor(failure: unknown) {
+      super();
+      this.#failure = failure;
+    }
+
+    override createConnection(): never {
+      throw this.#failure;
+    }
+  }
+
+  it.each([
+    ['ENOTFOUND', 'The host example.com is not known (ENOTFOUND): is its name right?'],
+    ['ECONNRESET', 'The server at example.com:80 closed the connection before its answer (ECONNRESET): does it want wss: instead of ws:?'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'The certificate of example.com:80 is self-signed (SELF_SIGNED_CERT_IN_CHAIN): if you trust it, give it as the option ca'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', "Nobody known here has signed the certificate of example.com:80 (UNABLE_TO_VERIFY_LEAF_SIGNATURE): give its authority's as the option ca"],
+    ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', "Nobody known here has signed the certificate of example.com:80 (UNABLE_TO_GET_ISSUER_CERT_LOCALLY): give its authority's as the option ca"],
+    ['EPROTO', 'as it was'],
+  ])('says what %s means, and keeps the error of Node', async (code, message) => {
+    const cause = Object.assign(new Error('as it was'), { code, syscall: 'any' });
+    const error = await open('ws://example.com', { agent: new FailingAgent(cause) }).failure;
+    expect(error).toMatchObject({ code, syscall: 'any', message });
+    expect(error.cause ?? error).toBe(cause);
+  });
+
+  it('says that a server may speak no TLS when it closes the connection in the middle of that', async () => {
+    const server = await rawServer();
+    server.server.on('connection', (socket: Socket) => socket.once('data', () => socket.end()));
+    const { code, message } = await open(`wss://127.0.0.1:${String(server.port)}`).failure;
+    expect(code).toBe('ECONNRESET');
+    expect(message).toMatch(/^The server at 127\.0\.0\.1:\d+ closed .* \(ECONNRESET\): does it speak TLS and WebSocket\?$/);
+  });
+
+  it.each([
+    [403, 'it does not let this client in; it may look at the option origin, or at credentials'],
+    [426, "nothing speaks WebSocket at this path, the server has no 'upgrade' listener, or a proxy drops the Upgrade header"],
+    [503, 'it may be a proxy: is the server behind it running?'],
+  ])('says what the status %i asks for', async (status, advice) => {
+    const server = await rawServer((socket) => socket.end(`HTTP/1.1 ${String(status)} X\r\n\r\n`));
+    const { message } = await open(`ws://127.0.0.1:${String(server.port)}`).failure;
+    expect(message).toMatch(new RegExp(`^The server answered ${String(status)} [\\w ]+ instead of 101: ${advice.replace('?', '\\?')}$`));
   });
 
   it.each<{ what: string; thrown: unknown; message: string }>([
@@ -196,12 +248,7 @@ describe('a failed handshake', () => {
     { what: 'is a string', thrown: 'oh', message: 'for an unknown reason' },
     { what: 'is undefined', thrown: undefined, message: 'for an unknown reason' },
   ])('always has a message and a code, also where what an agent throws $what', async ({ thrown, message }) => {
-    class BrokenAgent extends http.Agent {
-      override createConnection(): never {
-        throw thrown;
-      }
-    }
-    const error = await open('ws://127.0.0.1:8080', { agent: new BrokenAgent() }).failure;
+    const error = await open('ws://127.0.0.1:8080', { agent: new FailingAgent(thrown) }).failure;
     expect(error).toMatchObject({ code: 'WATERSHED_CONNECTION_FAILED', cause: thrown });
     expect(error.message).toBe(`The connection could not be made: ${message}`);
     expect(error).toBeInstanceOf(WatershedError);

@@ -79,6 +79,12 @@ describe('the answer to a good request', () => {
   );
 });
 
+it.each([undefined, null, 'GET / HTTP/1.1', {}])('what is no request, such as %s, is a mistake of the caller', (value) => {
+  const attempt = (): unknown => acceptHandshake(value as never, { isSecure: false, versionRequired: false });
+  expect(attempt).toThrow(TypeError);
+  expect(attempt).toThrow("req must be the request that came with 'upgrade', but is ");
+});
+
 describe('the request line', () => {
   it.each(['POST', 'HEAD', 'get'])('with the method %s gives 405', (method) => {
     const attempt = (): unknown => acceptHandshake({ ...request, method }, { isSecure: false, versionRequired: false });
