@@ -60,12 +60,12 @@ export abstract class End {
     return this.events.at(-1) === 'end' || this.events.at(-1) === 'close';
   }
 
-  /** Sends the next message: text and binary in turns. */
+  /** Sends the next message: text and binary in turns, the server's beginning with binary. */
   send(size = SMALL): void {
     const number = this.sent.length;
     const bytes = Buffer.from(filler.subarray(number % 65_536, (number % 65_536) + size));
     bytes.write(`${this.role} ${String(number)} `, 'latin1');
-    const message = number % 2 === 0 ? bytes.toString('latin1') : bytes;
+    const message = number % 2 === (this.role === 'client' ? 0 : 1) ? bytes.toString('latin1') : bytes;
     const calls: Sent['calls'] = [];
     this.sent.push({ message, calls });
     this.give(message, calls);

@@ -55,11 +55,16 @@ async function withPatience(conversation: Conversation): Promise<string | undefi
   return complaint ?? undefined;
 }
 
+/** Where a peer can be heard, no machine is too slow for it. But there are timers, which must not be left. */
+const NO_TIMEOUTS: ConnectionOptions = {
+  closeTimeout: PATIENCE,
+  heartbeat: { interval: PATIENCE, timeout: PATIENCE },
+};
+
 function optionsFor(scenario: Scenario): ConnectionOptions {
   return {
     perMessageDeflate: scenario.isCompressed,
-    // Where nothing is lost, no machine is too slow for it.
-    ...(isSilent(scenario) ? timeouts(scenario) : { closeTimeout: PATIENCE }),
+    ...(isSilent(scenario) ? timeouts(scenario) : NO_TIMEOUTS),
     ...(scenario.fault === 'reader that never reads' && { maxBufferedAmount: MAX_BUFFERED_AMOUNT }),
   };
 }

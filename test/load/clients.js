@@ -9,6 +9,7 @@ import { answerCalls } from '../../bench/calls.js';
 
 /** Opening handshakes that are under way at a time. */
 const MAX_OPENING = 200;
+const HANDSHAKE_TIMEOUT = 300_000;
 /** Milliseconds between two turns of traffic. */
 const TURN = 20;
 /** Messages without an echo from which on a connection is left alone for a while. */
@@ -67,6 +68,8 @@ class Slot {
     const webSocket = new WebSocket(`ws://127.0.0.1:${port}${path}`, {
       perMessageDeflate: this.isCompressed && { threshold: 0 },
       heartbeat: { interval: 30_000, timeout: 60_000 },
+      // How fast a machine is that has much to do is not the question.
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
       ...(this.localAddress !== undefined && { localAddress: this.localAddress }),
     });
     this.webSocket = webSocket;

@@ -13,16 +13,18 @@ const HELP = `npm run soak -- [options]
 
   --connections N   so many connections at a time (10,000 if not given)
   --minutes N       for so long (10 if not given; parts of one too)
-  --messages N      so many messages a second, over all connections, and as many echoes (half the connections, at least
-                    1,000, if not given)
-  --endings N       so many connections a second that are closed, reset or destroyed, and opened again (a hundredth of
-                    the connections, at least 50, if not given)
+  --messages N      so many messages a second, over all connections, and as many echoes (a fifth of the connections, at
+                    least 1,000, if not given)
+  --endings N       so many connections a second that are closed, reset or destroyed, and opened again (a two-hundredth
+                    of the connections, at least 50, if not given)
 `;
 
 /** Files that a process has open beside its connections. */
 const OTHER_FILES = 100;
 /** Milliseconds of a first cycle, which compiles the code and fills what is kept for good. */
 const WARM_UP = 5_000;
+/** Connections that are ended in a second of it, at least. */
+const WARM_UP_ENDINGS = 200;
 
 const { values } = parseArgs({
   options: {
@@ -40,8 +42,8 @@ else process.exitCode = await soak();
 async function soak() {
   const connections = positive('connections', values.connections);
   const duration = positive('minutes', values.minutes) * 60_000;
-  const messages = positive('messages', values.messages ?? Math.max(1_000, connections / 2));
-  const endings = positive('endings', values.endings ?? Math.max(50, connections / 100));
+  const messages = positive('messages', values.messages ?? Math.max(1_000, connections / 5));
+  const endings = positive('endings', values.endings ?? Math.max(50, connections / 200));
 
   const needed = connections + OTHER_FILES;
   const limit = openFilesLimit();
@@ -55,12 +57,16 @@ async function soak() {
 
   const server = start('server.js');
   const clients = start('clients.js');
-  const cycle = (milliseconds) => runCycle(server, clients, { connections, messages, endings, milliseconds });
+  const settings = { connections, messages, endings, milliseconds: duration };
 
   console.log(`warming up: ${count(connections)} connections`);
-  await cycle(Math.min(WARM_UP, duration));
+  await runCycle(server, clients, {
+    ...settings,
+    endings: Math.max(endings, WARM_UP_ENDINGS),
+    milliseconds: Math.min(WARM_UP, duration),
+  });
   const before = { server: await server.call('stock'), clients: await clients.call('stock') };
-  const { figures, wrong } = await cycle(duration);
+  const { figures, wrong } = await runCycle(server, clients, settings);
   const after = { server: await server.call('stock'), clients: await clients.call('stock') };
   server.stop();
   clients.stop();
