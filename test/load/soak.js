@@ -25,6 +25,8 @@ const OTHER_FILES = 100;
 const WARM_UP = 5_000;
 /** Connections that are ended in a second of it, at least. */
 const WARM_UP_ENDINGS = 200;
+/** Milliseconds after which what should have ended is given up. */
+const PATIENCE = 180_000;
 
 const { values } = parseArgs({
   options: {
@@ -85,14 +87,23 @@ async function runCycle(server, clients, { connections, messages, endings, milli
   const stopProgress = showProgress(server, clients);
   await clients.call('run', messages, endings, milliseconds);
   stopProgress();
-  await clients.call('close');
-  const { destroyed } = await server.call('closeAll');
-  const { faults, ...figures } = await clients.call('ended');
-  const { connections: left, errors } = await server.call('stop');
+  await patiently('the echoes and the reconnections', clients.call('close'));
+  const { destroyed } = await patiently('the end of the connections at the server', server.call('closeAll'));
+  const { faults, ...figures } = await patiently('the end of the connections at the clients', clients.call('ended'));
+  const { connections: left, errors } = await patiently('the end of the server', server.call('stop'));
   const wrong = [...faults, ...new Set(errors)];
   if (destroyed > 0) wrong.push(`the server had to destroy ${destroyed} connections at the end`);
   if (left > 0) wrong.push(`the server still had ${left} connections at the end`);
   return { figures, wrong };
+}
+
+/** Waits for what has to come, and fails if it does not. */
+async function patiently(what, promise) {
+  let timer;
+  const isOver = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error(`Something is left: ${what} did not come`)); }, PATIENCE);
+  });
+  return Promise.race([promise, isOver]).finally(() => { clearTimeout(timer); });
 }
 
 /** A line on a terminal, and otherwise one in half a minute. */
