@@ -219,8 +219,9 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
    * A server's end refers to binary payloads above 16 KiB until the callback: leave the bytes alone until then. A
    * connection that is no longer open sends nothing, returns false, and gives the callback an error.
    *
-   * @param callback Called once: without an argument when the socket has taken the message, with an Error when it did
-   * not go out.
+   * @param callback Called once: without an argument when the socket has handed the whole message to the system, with an
+   * Error when it has not, or when that cannot be known any more. It does not say that the message has arrived: only the
+   * answer to the CLOSE of an `end` behind it says that.
    * @returns false when `bufferedAmount` has reached `highWaterMark`: wait for `'drain'` before sending more.
    * @throws TypeError for anything but a string or bytes, WatershedError while CONNECTING.
    */

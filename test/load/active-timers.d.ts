@@ -1,0 +1,1 @@
+export declare function watchTimers<Owner>(ownerOf: () => Owner): ReadonlyMap<NodeJS.Timeout, Owner>;
