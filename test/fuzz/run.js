@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { corpora } from './corpus.js';
 
-/** Milliseconds after which an input counts as one that hangs. */
-const PATIENCE = 10_000;
+/** Milliseconds after which an input counts as one that hangs; the machine may be busy with other things. */
+const PATIENCE = 60_000;
 /** Bytes beyond what the process had at the beginning. */
 const MOST_MEMORY = 1_024 * 1_024 * 1_024;
 /** After so many findings the rest are the same ones. */
@@ -57,7 +57,8 @@ async function fuzz(target, time) {
     };
     const timer = setInterval(() => {
       const count = Atomics.load(state, 0);
-      if (count !== last) [last, lastChange] = [count, Date.now()];
+      // Until the first one it is still being loaded.
+      if (count !== last || count === 0) [last, lastChange] = [count, Date.now()];
       const seconds = (Date.now() - started) / 1_000;
       if (process.stderr.isTTY) {
         process.stderr.write(`\r\x1b[K${target}: ${count} executions, ${Math.round(count / seconds)} /s`);

@@ -8,8 +8,9 @@ import { mutate } from './mutate.js';
 import { Random } from './random.js';
 import { execute } from './targets.js';
 
-/** What was not seen before is worth changing further, up to so many inputs. */
+/** What was not seen before is worth changing further, up to so many inputs, of so many bytes: short ones are fast. */
 const MOST_KEPT = 2_000;
+const LONGEST_KEPT = 4_000;
 
 const { target, seed, shared, deadline } = workerData;
 const state = new Int32Array(shared, 0, 4);
@@ -43,7 +44,7 @@ while (Date.now() < deadline) {
   const kind = seen.map((line) => line.split('#', 1)[0]).join();
   if (known.has(kind)) continue;
   known.add(kind);
-  if (corpus.length < MOST_KEPT) corpus.push(input);
+  if (corpus.length < MOST_KEPT && input.length <= LONGEST_KEPT) corpus.push(input);
 }
 parentPort?.postMessage({ done: true, kinds: known.size });
 

@@ -1,7 +1,13 @@
 /** One end of a connection under test: it does what it is told, and writes down what it is told of. */
 import { Blob } from 'node:buffer';
 import { subscribe } from 'node:diagnostics_channel';
-import { type ConnectionOptions, type EndMessage, Watershed, type WatershedConnection, WebSocket } from '../../src/index.js';
+import {
+  type ConnectionOptions,
+  type EndMessage,
+  Watershed,
+  type WatershedConnection,
+  WebSocket,
+} from '../../src/index.js';
 import { encodeFrame, frame } from '../conformance/frames.js';
 import { type CuttingDuplex } from './cutting-duplex.js';
 
@@ -20,9 +26,9 @@ export class Side {
   readonly stream: CuttingDuplex;
   /** Resolves when every face has told its end. */
   readonly ended: Promise<unknown>;
-  /** The messages that were taken, by their content; and what became of each that has a callback. */
+  /** The messages that were taken, by their content; and at the same place what became of each that has a callback. */
   readonly sent: string[] = [];
-  readonly outcomes: ('sent' | 'failed')[] = [];
+  readonly outcomes: ('sent' | 'failed' | undefined)[] = [];
   readonly received: string[] = [];
   /** The kinds of events. */
   readonly told = new Set<string>();
@@ -100,10 +106,11 @@ export class Side {
   #sendClassic(data: string | Buffer, isTaken: boolean): void {
     this.callbacksDue++;
     let calls = 0;
+    const place = this.sent.length;
     this.#connection.send(data, (error) => {
       if (++calls > 1) this.faults.push(`a callback was called ${String(calls)} times`);
       this.callbacksDue--;
-      if (isTaken) this.outcomes.push(error === undefined ? 'sent' : 'failed');
+      if (isTaken) this.outcomes[place] = error === undefined ? 'sent' : 'failed';
       else if (error === undefined) this.faults.push('a message that was not taken is said to be sent');
       this.#actInside();
     });

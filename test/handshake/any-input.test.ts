@@ -1,0 +1,215 @@
+/** The negotiation and the origin policy, whatever the other end says: each beside rules that are written down again. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HandshakeError } from '../../src/errors.js';
+import { checkResponse, requestHeaders } from '../../src/handshake/client.js';
+import { parseExtensions } from '../../src/handshake/extensions.js';
+import { isOriginAllowed } from '../../src/handshake/origin.js';
+import { acceptHandshake, type AcceptedHandshake } from '../../src/handshake/server.js';
+import type { PerMessageDeflateOptions } from '../../src/options.js';
+import { token } from './grammar.js';
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const UPGRADE = { upgrade: 'websocket', connection: 'Upgrade' };
+
+function accept(offers: string, perMessageDeflate: PerMessageDeflateOptions): AcceptedHandshake {
+  const headers = {
+    ...UPGRADE, 'sec-websocket-key': KEY, 'sec-websocket-version': '13', 'sec-websocket-extensions': offers,
+  };
+  return acceptHandshake({ headers }, { isSecure: false, versionRequired: true, perMessageDeflate });
+}
+
+/** Undefined for an answer, or an offer, that is refused with a HandshakeError. Anything else is thrown. */
+function orRefusal<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof HandshakeError) return undefined;
+    throw error;
+  }
+}
+
+const bits = fc.integer({ min: 8, max: 15 });
+const options: fc.Arbitrary<PerMessageDeflateOptions> = fc.record(
+  {
+    serverNoContextTakeover: fc.boolean(),
+    clientNoContextTakeover: fc.boolean(),
+    serverMaxWindowBits: bits,
+    clientMaxWindowBits: bits,
+  },
+  { requiredKeys: [] },
+);
+
+/** Parameters of permessage-deflate, mostly right ones. */
+const parameter = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom('server_no_context_takeover', 'client_no_context_takeover') },
+  { weight: 4, arbitrary: fc.constant('client_max_window_bits') },
+  {
+    weight: 12,
+    arbitrary: fc
+      .tuple(fc.constantFrom('server_max_window_bits', 'client_max_window_bits'), fc.integer({ min: 8, max: 15 }))
+      .map(([name, value]) => `${name}=${String(value)}`),
+  },
+  { weight: 1, arbitrary: fc.constantFrom('server_max_window_bits=7', 'client_max_window_bits=16', 'server_max_window_bits="010"') },
+  { weight: 1, arbitrary: fc.tuple(token, fc.option(token)).map(([name, value]) => (value === null ? name : `${name}=${value}`)) },
+);
+const element = fc
+  .tuple(fc.oneof({ weight: 9, arbitrary: fc.constant('permessage-deflate') }, { weight: 1, arbitrary: token }), fc.array(parameter, { maxLength: 4 }))
+  .map(([name, parameters]) => [name, ...parameters].join('; '));
+const header = fc.oneof(
+  { weight: 9, arbitrary: fc.array(element, { minLength: 1, maxLength: 3 }).map((elements) => elements.join(', ')) },
+  { weight: 1, arbitrary: fc.string() },
+);
+
+/** The parameters of one element; undefined when RFC 7692 section 7.1 does not allow them. */
+function parametersOf(text: string, isOffer: boolean): Map<string, string | undefined> | undefined {
+  const parameters = new Map<string, string | undefined>();
+  for (const { name, value } of parseExtensions(text)?.[0]?.parameters ?? []) {
+    const isTakeover = name === 'server_no_context_takeover' || name === 'client_no_context_takeover';
+    const isWindow = name === 'server_max_window_bits' || name === 'client_max_window_bits';
+    const isBits = value !== undefined && ['8', '9', '10', '11', '12', '13', '14', '15'].includes(value);
+    const isBare = value === undefined && (isTakeover || (isOffer && name === 'client_max_window_bits'));
+    if (parameters.has(name) || !(isBare || (isWindow && isBits))) return undefined;
+    parameters.set(name, value);
+  }
+  return parameters;
+}
+
+describe("a server's answer to any offer", () => {
+  it('is a refusal, none, or one that the offer allows', () => {
+    let answers = 0;
+    fc.assert(
+      fc.property(header, options, (offers, own) => {
+        const accepted = orRefusal(() => accept(offers, own));
+        expect(accepted === undefined).toBe(parseExtensions(offers) === undefined);
+        if (accepted === undefined || accepted.extensions === '') return;
+        answers++;
+        expect(accepted.extensions).toMatch(/^permessage-deflate(?:; |$)/);
+        const answer = parametersOf(accepted.extensions, false);
+        expect(answer).toBeDefined();
+        // One of the offers at least can be met by it (section 5.1).
+        const isMet = (parseExtensions(offers) ?? []).some(({ name, parameters }) => {
+          const text = [name, ...parameters.map((each) => (each.value === undefined ? each.name : `${each.name}=${each.value}`))];
+          const offer = parametersOf(text.join('; '), true);
+          if (name !== 'permessage-deflate' || offer === undefined || answer === undefined) return false;
+          const server = Number(answer.get('server_max_window_bits') ?? 15);
+          return (
+            (!offer.has('server_no_context_takeover') || answer.has('server_no_context_takeover')) &&
+            server <= Number(offer.get('server_max_window_bits') ?? 15) &&
+            (!answer.has('client_max_window_bits') || offer.has('client_max_window_bits')) &&
+            Number(answer.get('client_max_window_bits') ?? 0) <= Number(offer.get('client_max_window_bits') ?? 15)
+          );
+        });
+        expect(isMet).toBe(true);
+        // And it says what the server does.
+        expect(accepted.deflate).toEqual({
+          outgoing: {
+            windowBits: Number(answer?.get('server_max_window_bits') ?? 15),
+            noContextTakeover: answer?.has('server_no_context_takeover'),
+          },
+          incoming: {
+            windowBits: Number(answer?.get('client_max_window_bits') ?? 15),
+            noContextTakeover: answer?.has('client_no_context_takeover'),
+          },
+        });
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(answers).toBeGreaterThan(100);
+  });
+
+  it('is taken by the client that made the offer, and both understand the same', () => {
+    fc.assert(
+      fc.property(options, options, (client, server) => {
+        const offer = requestHeaders(KEY, { perMessageDeflate: client })['Sec-WebSocket-Extensions'] ?? '';
+        const accepted = accept(offer, server);
+        const headers = {
+          ...UPGRADE,
+          'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+          ...(accepted.extensions === '' ? {} : { 'sec-websocket-extensions': accepted.extensions }),
+        };
+        const { deflate } = checkResponse({ statusCode: 101, headers }, KEY, { perMessageDeflate: client });
+        expect(deflate?.incoming).toEqual(accepted.deflate?.outgoing);
+        // The client may send with a smaller window, and with less context, than the server is ready for.
+        const readable = accepted.deflate?.incoming;
+        expect(deflate?.outgoing.windowBits ?? 0).toBeLessThanOrEqual(readable?.windowBits ?? 0);
+        if (readable?.noContextTakeover === true) expect(deflate?.outgoing.noContextTakeover).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('what a client makes of any answer', () => {
+  it('is a HandshakeError, or something that it has offered', () => {
+    let taken = 0;
+    const answers = fc.record({
+      statusCode: fc.oneof({ weight: 9, arbitrary: fc.constant(101) }, { weight: 1, arbitrary: fc.nat(999) }),
+      upgrade: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('websocket', 'WebSocket') }, { weight: 1, arbitrary: fc.string() }),
+      protocol: fc.oneof(fc.constantFrom(undefined, 'chat', 'Chat'), token, fc.string()),
+      extensions: fc.oneof(fc.constant(undefined), element, header),
+    });
+    fc.assert(
+      fc.property(answers, options, ({ statusCode, upgrade, protocol, extensions }, own) => {
+        const headers = {
+          upgrade,
+          'connection': 'Upgrade',
+          'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+          'sec-websocket-protocol': protocol,
+          'sec-websocket-extensions': extensions,
+        };
+        const asked = { protocols: ['chat'], perMessageDeflate: own };
+        const established = orRefusal(() => checkResponse({ statusCode, headers }, KEY, asked));
+        if (established === undefined) return;
+        taken++;
+        expect(statusCode).toBe(101);
+        expect([undefined, 'chat']).toContain(established.subprotocol);
+        if (established.deflate === undefined) return;
+        const answer = parametersOf(extensions ?? '', false);
+        expect(parseExtensions(extensions ?? '')).toHaveLength(1);
+        expect(answer).toBeDefined();
+        const { incoming, outgoing } = established.deflate;
+        expect(incoming.windowBits).toBeLessThanOrEqual(own.serverMaxWindowBits ?? 15);
+        expect(outgoing.windowBits).toBeLessThanOrEqual(Number(answer?.get('client_max_window_bits') ?? 15));
+        if (own.serverNoContextTakeover === true) expect(incoming.noContextTakeover).toBe(true);
+        if (answer?.has('client_no_context_takeover') === true) expect(outgoing.noContextTakeover).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(taken).toBeGreaterThan(50);
+  });
+});
+
+describe('the origin policy', () => {
+  const scheme = fc.constantFrom('http', 'https', 'ws', 'chrome-extension', 'HTTPS');
+  const host = fc.constantFrom('example.com', 'EXAMPLE.com', 'a.example.com', '127.0.0.1', '[::1]', 'example.com.evil.net');
+  const port = fc.constantFrom('', ':80', ':443', ':8080');
+  const authority = fc.tuple(host, port).map((parts) => parts.join(''));
+
+  it('same-origin lets in whom the URL Standard finds at the same host and port', () => {
+    fc.assert(
+      fc.property(scheme, authority, authority, fc.boolean(), (from, origin, target, isSecure) => {
+        const headers = { origin: `${from}://${origin}`, host: target };
+        const page = new URL(headers.origin);
+        const expected =
+          (page.protocol === 'https:' || (page.protocol === 'http:' && !isSecure)) &&
+          page.host === new URL(`${from}://${target}`).host;
+        expect(isOriginAllowed('same-origin', { headers }, isSecure)).toBe(expected);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('never throws for anything that a client says, and lets in nobody who is not listed', () => {
+    const value = fc.oneof(fc.string(), fc.webUrl(), fc.tuple(scheme, fc.string()).map((parts) => parts.join('://')));
+    const list = ['https://example.com', 'null'];
+    fc.assert(
+      fc.property(value, fc.option(value, { nil: undefined }), fc.boolean(), (origin, target, isSecure) => {
+        const headers = { origin, host: target };
+        expect(isOriginAllowed(list, { headers }, isSecure)).toBe(list.includes(origin.toLowerCase()));
+        const isAllowed = isOriginAllowed('same-origin', { headers }, isSecure);
+        if (isAllowed) expect(origin.toLowerCase()).toContain((target ?? '').toLowerCase().replace(/:(?:80|443)$/, ''));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
