@@ -17,8 +17,8 @@ function frame(opcode, payload, { masked, fin = true, rsv1 = false }) {
   const header = bytes.length < 126
     ? Buffer.from([first, mask | bytes.length])
     : bytes.length < 65_536
-      ? Buffer.from([first, mask | 126, bytes.length >> 8, bytes.length & 0xff])
-      : Buffer.from([first, mask | 127, 0, 0, 0, 0, 0, bytes.length >> 16, (bytes.length >> 8) & 0xff, bytes.length & 0xff]);
+      ? Buffer.from([first, mask | 126, bytes.length >> 8, bytes.length])
+      : Buffer.from([first, mask | 127, 0, 0, 0, 0, 0, bytes.length >> 16, bytes.length >> 8, bytes.length]);
   if (!masked) return Buffer.concat([header, bytes]);
   const key = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
   return Buffer.concat([header, key, bytes.map((byte, index) => byte ^ key[index % 4])]);
@@ -47,25 +47,41 @@ function frames(masked) {
     of(CLOSE, ''),
     of(CLOSE, Buffer.concat([Buffer.from([0x03, 0xe8]), Buffer.from('bye')])),
     of(CLOSE, [0x0f, 0xa0]),
-    Buffer.concat([of(TEXT, 'fr', { fin: false }), of(CONTINUATION, 'ag', { fin: false }), of(PING, 'p'), of(CONTINUATION, 'ments')]),
+    Buffer.concat([
+      of(TEXT, 'fr', { fin: false }), of(CONTINUATION, 'ag', { fin: false }), of(PING, 'p'), of(CONTINUATION, 'ments'),
+    ]),
     Buffer.concat([of(BINARY, '', { fin: false }), of(CONTINUATION, '', { fin: false }), of(CONTINUATION, '')]),
     Buffer.concat(Array.from({ length: 40 }, (_, index) => of(index % 3 === 0 ? BINARY : TEXT, `message ${index}`))),
     of(TEXT, compress(json), { rsv1: true }),
     of(BINARY, compress(Buffer.alloc(20_000)), { rsv1: true }),
-    Buffer.concat([of(TEXT, compress(json).subarray(0, 20), { rsv1: true, fin: false }), of(CONTINUATION, compress(json).subarray(20))]),
-    Buffer.concat([of(TEXT, compress('a'), { rsv1: true }), of(TEXT, 'b'), of(TEXT, compress('c'), { rsv1: true }), of(CLOSE, [3, 232])]),
+    Buffer.concat([
+      of(TEXT, compress(json).subarray(0, 20), { rsv1: true, fin: false }),
+      of(CONTINUATION, compress(json).subarray(20)),
+    ]),
+    Buffer.concat([
+      of(TEXT, compress('a'), { rsv1: true }), of(TEXT, 'b'), of(TEXT, compress('c'), { rsv1: true }),
+      of(CLOSE, [3, 232]),
+    ]),
   ];
 }
 
 function request(...lines) {
-  return Buffer.from(['GET /chat HTTP/1.1', 'Host: example.com', 'Connection: Upgrade', 'Upgrade: websocket',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', ...lines, '\r\n'].join('\r\n'), 'latin1');
+  return head(
+    'GET /chat HTTP/1.1', 'Host: example.com', 'Connection: Upgrade', 'Upgrade: websocket',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', ...lines,
+  );
 }
 
 /** `{accept}` becomes the right value when the request is known. */
 function answer(...lines) {
-  return Buffer.from(['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket',
-    'Sec-WebSocket-Accept: {accept}', ...lines, '\r\n'].join('\r\n'), 'latin1');
+  return head(
+    'HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Accept: {accept}',
+    ...lines,
+  );
+}
+
+function head(...lines) {
+  return Buffer.from([...lines, '\r\n'].join('\r\n'), 'latin1');
 }
 
 const requests = [

@@ -1,16 +1,22 @@
 /** Changes an input: what a broken or hostile peer might have sent instead. */
 
 /** Bytes that mean something to a parser of frames: opcodes with FIN, lengths, masks, UTF-8's borders. */
-const BYTES = [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0f, 0x20, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x83, 0x88, 0x89,
-  0x8a, 0x8f, 0xc0, 0xc1, 0xed, 0xf0, 0xf4, 0xf5, 0xfe, 0xff];
+const BYTES = [
+  0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0f, 0x20, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x83, 0x88, 0x89, 0x8a, 0x8f,
+  0xc0, 0xc1, 0xed, 0xf0, 0xf4, 0xf5, 0xfe, 0xff,
+];
 
 /** Parts that mean something to a parser of heads. */
-const TOKENS = ['\r\n', '\r\n\r\n', '\n', ': ', ',', ';', '=', '"', '\\', '\\"', ' ', '\t', '\0', '\x80', 'Upgrade: websocket',
-  'Connection: Upgrade', 'Sec-WebSocket-Extensions: ', 'Sec-WebSocket-Protocol: ', 'permessage-deflate',
+const TOKENS = [
+  '\r\n', '\r\n\r\n', '\n', ': ', ',', ';', '=', '"', '\\', '\\"', ' ', '\t', '\0', '\x80',
+  'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Extensions: ', 'Sec-WebSocket-Protocol: ', 'permessage-deflate',
   'server_max_window_bits', 'client_max_window_bits=8', 'server_no_context_takeover', '__proto__', 'constructor',
-  'Transfer-Encoding: chunked', 'Content-Length: 5', 'HTTP/1.1 200 OK', 'HTTP/1.0', '100', '9'.repeat(20)];
+  'Transfer-Encoding: chunked', 'Content-Length: 5', 'HTTP/1.1 200 OK', 'HTTP/1.0', '100', '9'.repeat(20),
+];
 
-const LENGTHS = [0, 1, 124, 125, 126, 127, 128, 65_535, 65_536, 99_999, 100_000, 100_001, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
+const LENGTHS = [
+  0, 1, 124, 125, 126, 127, 128, 65_535, 65_536, 99_999, 100_000, 100_001, 2 ** 31, 2 ** 32, 2 ** 53 - 1,
+];
 
 const LONGEST = 300_000;
 

@@ -1,7 +1,7 @@
 /**
- * The fuzzer: `npm run fuzz -- --minutes 10`. It changes inputs that are right, byte by byte and part by part, feeds them
- * to both ends and their handshakes, and looks whether what must hold holds: see targets.js. What it finds is written to
- * test/fuzz/seeds/, where `npm test` executes it again. The same seed gives the same inputs.
+ * The fuzzer: `npm run fuzz -- --minutes 10`. It changes inputs that are right, byte by byte and part by part, feeds
+ * them to both ends and their handshakes, and looks whether what must hold holds: see targets.js. What it finds is
+ * written to test/fuzz/seeds/, where `npm test` executes it again. The same seed gives the same inputs.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -48,6 +48,8 @@ async function fuzz(target, time) {
   const started = Date.now();
   const workerData = { target, seed, shared, deadline: started + time };
   const worker = new Worker(new URL('worker.js', import.meta.url), { workerData });
+  /** What is being executed. */
+  const current = () => Buffer.from(Buffer.from(shared, 16, state[1]));
   let last = 0;
   let lastChange = started;
   await new Promise((resolve) => {
@@ -64,10 +66,10 @@ async function fuzz(target, time) {
         process.stderr.write(`\r\x1b[K${target}: ${count} executions, ${Math.round(count / seconds)} /s`);
       }
       if (Date.now() - lastChange > PATIENCE) {
-        found(target, Buffer.from(Buffer.from(shared, 16, state[1])), [], `It hangs, or never ends: ${PATIENCE / 1_000} s`);
+        found(target, current(), [], `It hangs, or never ends: ${PATIENCE / 1_000} s`);
         end();
       } else if (process.memoryUsage.rss() - before > MOST_MEMORY) {
-        found(target, Buffer.from(Buffer.from(shared, 16, state[1])), [], `The memory has grown by ${MOST_MEMORY / 2 ** 20} MiB`);
+        found(target, current(), [], `The memory has grown by ${MOST_MEMORY / 2 ** 20} MiB`);
         end();
       }
     }, 500);
@@ -84,7 +86,7 @@ async function fuzz(target, time) {
       }
     });
     worker.on('error', (error) => {
-      found(target, Buffer.from(Buffer.from(shared, 16, state[1])), [], error.stack ?? String(error));
+      found(target, current(), [], error.stack ?? String(error));
       end();
     });
   });

@@ -111,7 +111,8 @@ function overTcp({ WebSocket, WatershedConnection }) {
   let port;
   let next;
   const listening = new Promise((resolve) => {
-    const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => { void answerWith(socket, next); });
+    const server = createTcpServer({ allowHalfOpen: true, noDelay: true });
+    server.on('connection', (socket) => { void answerWith(socket, next); });
     server.listen(0, '127.0.0.1', () => {
       ({ port } = server.address());
       resolve();

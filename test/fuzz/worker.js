@@ -1,6 +1,6 @@
 /**
- * Executes one input after another, in a thread of its own, so that the main one can see when it hangs. The input that is
- * being executed is in memory that both share.
+ * Executes one input after another, in a thread of its own, so that the main one can see when it hangs. The input that
+ * is being executed is in memory that both share.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { corpora } from './corpus.js';

@@ -1,9 +1,9 @@
-/** The negotiation and the origin policy, whatever the other end says: each beside rules that are written down again. */
+/** The negotiation and the origin policy, whatever the other end says: beside the rules, written down again. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HandshakeError } from '../../src/errors.js';
 import { checkResponse, requestHeaders } from '../../src/handshake/client.js';
-import { parseExtensions } from '../../src/handshake/extensions.js';
+import { type Extension, parseExtensions } from '../../src/handshake/extensions.js';
 import { isOriginAllowed } from '../../src/handshake/origin.js';
 import { acceptHandshake, type AcceptedHandshake } from '../../src/handshake/server.js';
 import type { PerMessageDeflateOptions } from '../../src/options.js';
@@ -50,11 +50,18 @@ const parameter = fc.oneof(
       .tuple(fc.constantFrom('server_max_window_bits', 'client_max_window_bits'), fc.integer({ min: 8, max: 15 }))
       .map(([name, value]) => `${name}=${String(value)}`),
   },
-  { weight: 1, arbitrary: fc.constantFrom('server_max_window_bits=7', 'client_max_window_bits=16', 'server_max_window_bits="010"') },
-  { weight: 1, arbitrary: fc.tuple(token, fc.option(token)).map(([name, value]) => (value === null ? name : `${name}=${value}`)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('server_max_window_bits=7', 'client_max_window_bits=16', 'server_max_window_bits="010"'),
+  },
+  { weight: 1, arbitrary: fc.tuple(token, token).map((words) => words.join('=')) },
+  { weight: 1, arbitrary: token },
 );
 const element = fc
-  .tuple(fc.oneof({ weight: 9, arbitrary: fc.constant('permessage-deflate') }, { weight: 1, arbitrary: token }), fc.array(parameter, { maxLength: 4 }))
+  .tuple(
+    fc.oneof({ weight: 9, arbitrary: fc.constant('permessage-deflate') }, { weight: 1, arbitrary: token }),
+    fc.array(parameter, { maxLength: 4 }),
+  )
   .map(([name, parameters]) => [name, ...parameters].join('; '));
 const header = fc.oneof(
   { weight: 9, arbitrary: fc.array(element, { minLength: 1, maxLength: 3 }).map((elements) => elements.join(', ')) },
@@ -62,9 +69,9 @@ const header = fc.oneof(
 );
 
 /** The parameters of one element; undefined when RFC 7692 section 7.1 does not allow them. */
-function parametersOf(text: string, isOffer: boolean): Map<string, string | undefined> | undefined {
+function allowed(given: Extension['parameters'], isOffer: boolean): Map<string, string | undefined> | undefined {
   const parameters = new Map<string, string | undefined>();
-  for (const { name, value } of parseExtensions(text)?.[0]?.parameters ?? []) {
+  for (const { name, value } of given) {
     const isTakeover = name === 'server_no_context_takeover' || name === 'client_no_context_takeover';
     const isWindow = name === 'server_max_window_bits' || name === 'client_max_window_bits';
     const isBits = value !== undefined && ['8', '9', '10', '11', '12', '13', '14', '15'].includes(value);
@@ -73,6 +80,10 @@ function parametersOf(text: string, isOffer: boolean): Map<string, string | unde
     parameters.set(name, value);
   }
   return parameters;
+}
+
+function ofAnswer(text: string): Map<string, string | undefined> | undefined {
+  return allowed(parseExtensions(text)?.[0]?.parameters ?? [], false);
 }
 
 describe("a server's answer to any offer", () => {
@@ -85,12 +96,11 @@ describe("a server's answer to any offer", () => {
         if (accepted === undefined || accepted.extensions === '') return;
         answers++;
         expect(accepted.extensions).toMatch(/^permessage-deflate(?:; |$)/);
-        const answer = parametersOf(accepted.extensions, false);
+        const answer = ofAnswer(accepted.extensions);
         expect(answer).toBeDefined();
         // One of the offers at least can be met by it (section 5.1).
         const isMet = (parseExtensions(offers) ?? []).some(({ name, parameters }) => {
-          const text = [name, ...parameters.map((each) => (each.value === undefined ? each.name : `${each.name}=${each.value}`))];
-          const offer = parametersOf(text.join('; '), true);
+          const offer = allowed(parameters, true);
           if (name !== 'permessage-deflate' || offer === undefined || answer === undefined) return false;
           const server = Number(answer.get('server_max_window_bits') ?? 15);
           return (
@@ -144,7 +154,7 @@ describe('what a client makes of any answer', () => {
     let taken = 0;
     const answers = fc.record({
       statusCode: fc.oneof({ weight: 9, arbitrary: fc.constant(101) }, { weight: 1, arbitrary: fc.nat(999) }),
-      upgrade: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('websocket', 'WebSocket') }, { weight: 1, arbitrary: fc.string() }),
+      upgrade: fc.constantFrom('websocket', 'WebSocket', 'websocket', 'web socket'),
       protocol: fc.oneof(fc.constantFrom(undefined, 'chat', 'Chat'), token, fc.string()),
       extensions: fc.oneof(fc.constant(undefined), element, header),
     });
@@ -164,7 +174,7 @@ describe('what a client makes of any answer', () => {
         expect(statusCode).toBe(101);
         expect([undefined, 'chat']).toContain(established.subprotocol);
         if (established.deflate === undefined) return;
-        const answer = parametersOf(extensions ?? '', false);
+        const answer = ofAnswer(extensions ?? '');
         expect(parseExtensions(extensions ?? '')).toHaveLength(1);
         expect(answer).toBeDefined();
         const { incoming, outgoing } = established.deflate;
@@ -181,7 +191,7 @@ describe('what a client makes of any answer', () => {
 
 describe('the origin policy', () => {
   const scheme = fc.constantFrom('http', 'https', 'ws', 'chrome-extension', 'HTTPS');
-  const host = fc.constantFrom('example.com', 'EXAMPLE.com', 'a.example.com', '127.0.0.1', '[::1]', 'example.com.evil.net');
+  const host = fc.constantFrom('example.com', 'EXAMPLE.com', 'a.example.com', '127.0.0.1', '[::1]', 'example.com.net');
   const port = fc.constantFrom('', ':80', ':443', ':8080');
   const authority = fc.tuple(host, port).map((parts) => parts.join(''));
 

@@ -41,7 +41,10 @@ describe('encodeClosePayload', () => {
 
 describe('parseClosePayload', () => {
   it('reads any bytes, or gives an error with the close code that they deserve', () => {
-    const text = fc.oneof(fc.uint8Array({ maxLength: 123 }), reason.map((value) => Buffer.from(value).subarray(0, 123)));
+    const text = fc.oneof(
+      fc.uint8Array({ maxLength: 123 }),
+      reason.map((value) => Buffer.from(value).subarray(0, 123)),
+    );
     const payload = fc.oneof(
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 125 }).map((bytes) => Buffer.from(bytes)) },
       { weight: 4, arbitrary: fc.tuple(code, text).map(([value, bytes]) => closePayload(value, bytes)) },

@@ -35,13 +35,14 @@ function theirs(url: string, protocols?: string | string[]): string {
 
 describe('the constructor', () => {
   const part = fc.oneof(
-    fc.constantFrom(':', '/', '//', '?', '#', '@', '[::1]', '[', '%', '%41', '\\', ' ', '\t', '\n', '..', 'é', '水', '\u00ad', ':80', ':443', ':65536'),
+    fc.constantFrom(...': / // ? # @ [::1] [ % %41 \\ .. é 水 \u00ad :80 :443 :65536'.split(' '), ' ', '\t', '\n'),
     fc.string({ maxLength: 5 }),
     fc.domain(),
   );
   const url = fc.oneof(
     fc.webUrl({ withFragments: true, withQueryParameters: true, validSchemes: ['ws', 'wss', 'http', 'https', 'ftp'] }),
-    fc.tuple(fc.constantFrom('ws:', 'wss://', 'http://', 'HTTPS:', 'ftp:', 'data:', ' ws://'), fc.array(part, { maxLength: 5 }))
+    fc
+      .tuple(fc.constantFrom('ws:', 'wss://', 'http://', 'HTTPS:', 'ftp:', 'data:', ' ws://'), fc.array(part))
       .map(([scheme, parts]) => scheme + parts.join('')),
     fc.string(),
   );
@@ -72,21 +73,22 @@ describe('the constructor', () => {
 
 describe('options', () => {
   const connection = [
-    'maxPayload', 'maxFragments', 'highWaterMark', 'maxBufferedAmount', 'closeTimeout', 'heartbeat', 'autoPong', 'perMessageDeflate',
+    'maxPayload', 'maxFragments', 'highWaterMark', 'maxBufferedAmount', 'closeTimeout', 'heartbeat', 'autoPong',
+    'perMessageDeflate',
   ];
   const transport = [
-    'ca', 'cert', 'checkServerIdentity', 'ciphers', 'createConnection', 'family', 'key', 'localAddress', 'localPort', 'lookup',
-    'maxVersion', 'minVersion', 'passphrase', 'pfx', 'rejectUnauthorized', 'servername', 'socketPath',
+    'ca', 'cert', 'checkServerIdentity', 'ciphers', 'createConnection', 'family', 'key', 'localAddress', 'localPort',
+    'lookup', 'maxVersion', 'minVersion', 'passphrase', 'pfx', 'rejectUnauthorized', 'servername', 'socketPath',
   ];
   const client = [
-    'headers', 'origin', 'agent', 'dispatcher', 'signal', 'followRedirects', 'maxRedirects', 'allowBlockedPorts', 'serialize',
-    'handshakeTimeout',
+    'headers', 'origin', 'agent', 'dispatcher', 'signal', 'followRedirects', 'maxRedirects', 'allowBlockedPorts',
+    'serialize', 'handshakeTimeout',
   ];
   type Options = Readonly<Record<string, unknown>>;
 
   const value = fc.oneof(
     fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withTypedArray: true }),
-    fc.constantFrom<unknown>(Symbol('s'), () => 1, new Proxy({}, {}), Object.create(null), 2 ** 31, 2 ** 53, -0, NaN, '', []),
+    fc.constantFrom<unknown>(Symbol('s'), () => 1, new Proxy({}, {}), Object.create(null), 2 ** 31, 2 ** 53, NaN, ''),
     fc.nat(20),
     fc.dictionary(token, fc.oneof(fc.string(), fc.anything()), { maxKeys: 3 }),
     fc.record({ interval: fc.anything(), timeout: fc.nat() }),
@@ -105,7 +107,8 @@ describe('options', () => {
       [...connection, 'protocols', 'detached'],
       (options) => {
         const key = HANDSHAKE['sec-websocket-key'] as string;
-        const headers = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' };
+        const accept = { 'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' };
+        const headers = { upgrade: 'websocket', connection: 'Upgrade', ...accept };
         Watershed.connect({ statusCode: 101, headers } as never, duplexPair()[0], null, key, options).destroy();
       },
     ],
@@ -151,12 +154,13 @@ describe('options', () => {
   });
 
   it('of a client that are taken and of no use make its handshake fail, and nothing is thrown later', async () => {
-    const names = [...connection, ...transport, ...client].filter((name) => name !== 'dispatcher' && name !== 'followRedirects');
+    const names = [...connection, ...transport, ...client];
     await fc.assert(
       fc.asyncProperty(fc.constantFrom('ws', 'wss'), fc.constantFrom(...names), value, async (scheme, name, given) => {
         let webSocket: WebSocket;
         try {
-          webSocket = new WebSocket(`${scheme}://127.0.0.1:1/`, [], { allowBlockedPorts: true, [name]: given } as never);
+          const options = { allowBlockedPorts: true, [name]: given } as never;
+          webSocket = new WebSocket(`${scheme}://127.0.0.1:1/`, [], options);
         } catch (error) {
           expect(error instanceof TypeError || error instanceof RangeError, String(error)).toBe(true);
           return;
