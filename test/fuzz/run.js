@@ -46,7 +46,7 @@ async function fuzz(target, time) {
   const shared = new SharedArrayBuffer(16 + 400_000);
   const state = new Int32Array(shared, 0, 4);
   const started = Date.now();
-  const workerData = { target, seed, shared, deadline: started + time };
+  const workerData = { target, seed, shared, time };
   const worker = new Worker(new URL('worker.js', import.meta.url), { workerData });
   /** What is being executed. */
   const current = () => Buffer.from(Buffer.from(shared, 16, state[1]));
@@ -73,11 +73,11 @@ async function fuzz(target, time) {
         end();
       }
     }, 500);
-    worker.on('message', ({ done, kinds, input, lengths, message }) => {
+    worker.on('message', ({ done, kinds, milliseconds, input, lengths, message }) => {
       if (done) {
         if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
         const count = Atomics.load(state, 0);
-        const rate = Math.round((count * 1_000) / (Date.now() - started));
+        const rate = Math.round((count * 1_000) / milliseconds);
         console.log(`${target}: ${count} executions, ${rate} /s, with ${kinds} kinds of outcome`);
         end();
       } else {

@@ -14,7 +14,7 @@ interface Seed {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 // Plain JavaScript over dist/, as the fuzzer runs it.
-const { corpora, seeds } = (await import('./corpus.js' as string)) as {
+const { corpora, seeds } = (await import(new URL('corpus.js', import.meta.url).href)) as {
   corpora: Record<string, readonly Buffer[]>;
   seeds: () => Seed[];
 };
@@ -22,7 +22,7 @@ let execute: (target: string, input: Buffer, lengths: readonly number[]) => Prom
 
 beforeAll(async () => {
   if (!existsSync(`${root}dist/index.js`)) execFileSync('npm', ['run', 'build'], { cwd: root });
-  ({ execute } = (await import('./targets.js' as string)) as { execute: typeof execute });
+  ({ execute } = (await import(new URL('targets.js', import.meta.url).href)) as { execute: typeof execute });
 });
 
 function fuzz(...args: string[]): { status: number | null; stdout: string; stderr: string } {

@@ -5,7 +5,7 @@
  * A line ends in ` #` and a digest where it has data; without that it says what kind of thing happened.
  */
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,9 +23,11 @@ const OPTIONS = { maxPayload: 100_000, maxFragments: 500, perMessageDeflate: { t
 async function importWithoutWebAssembly() {
   const directory = mkdtempSync(join(tmpdir(), 'watershed-fuzz-'));
   try {
-    cpSync(fileURLToPath(DIST), directory, { recursive: true });
-    writeFileSync(join(directory, 'package.json'), readFileSync(new URL('../package.json', DIST)));
-    const plain = await import(pathToFileURL(join(directory, 'index.js')).href);
+    cpSync(fileURLToPath(DIST), join(directory, 'dist'), { recursive: true });
+    cpSync(fileURLToPath(new URL('../package.json', DIST)), join(directory, 'package.json'));
+    // The source maps refer to it.
+    symlinkSync(fileURLToPath(new URL('../src', DIST)), join(directory, 'src'));
+    const plain = await import(pathToFileURL(join(directory, 'dist', 'index.js')).href);
     const { WebAssembly } = globalThis;
     Reflect.deleteProperty(globalThis, 'WebAssembly');
     // Reading a message settles it.
@@ -278,7 +280,7 @@ function watch(connection) {
   connection.on('ping', (data) => { note(`ping #${digest(data)}`); });
   connection.on('pong', (data) => { note(`pong #${digest(data)}`); });
   connection.on('connectionReset', () => { note('reset'); });
-  connection.on('error', (error) => { note(`error ${error.code}`); });
+  connection.on('error', (error) => { note(`error ${codeOf(error)}`); });
   const end = new Promise((resolve) => {
     connection.on('end', (code, reason) => {
       note(`end ${code} #${reason}`);
@@ -313,7 +315,7 @@ function watchWebSocket(webSocket) {
   webSocket.onmessage = ({ data }) => {
     note(`message ${typeof data} #${digest(typeof data === 'string' ? data : Buffer.from(data))}`);
   };
-  webSocket.onerror = ({ error }) => { note(`error event ${error?.code} ${error?.statusCode}`); };
+  webSocket.onerror = ({ error }) => { note(`error event ${codeOf(error)} ${error.statusCode}`); };
   const close = new Promise((resolve) => {
     webSocket.onclose = ({ code, reason, wasClean }) => {
       note(`close ${code} ${wasClean} #${reason}`);
@@ -330,6 +332,13 @@ function watchWebSocket(webSocket) {
       return seen;
     },
   };
+}
+
+/** What is reported has a code. What has none, or comes of what has none, was thrown by mistake. */
+function codeOf(error) {
+  const isMistake = error?.cause instanceof TypeError || error?.cause instanceof RangeError;
+  if (typeof error?.code !== 'string' || isMistake) throw new Error('Thrown by mistake', { cause: error });
+  return error.code;
 }
 
 function checkListeners(stream) {

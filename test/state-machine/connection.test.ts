@@ -151,12 +151,11 @@ function short(message: string): string {
 
 /** Waits for the ends; time goes on only when nothing else does. */
 async function allEnded(sides: readonly Side[]): Promise<void> {
-  let isOver = false;
-  const ended = Promise.all(sides.map((side) => side.ended)).then(() => { isOver = true; });
+  const ended = Promise.all(sides.map((side) => side.ended)).then(() => true);
   for (let rounds = 0; rounds < 20; rounds++) {
     // A thread may be compressing.
-    await Promise.race([ended, new Promise((resolve) => { realSetTimeout(resolve, 20); })]);
-    if (isOver) return;
+    const aWhile = new Promise<false>((resolve) => { realSetTimeout(() => { resolve(false); }, 20); });
+    if (await Promise.race([ended, aWhile])) return;
     vi.advanceTimersByTime(CLOSE_TIMEOUT);
   }
   throw new Error('It does not end');

@@ -116,11 +116,11 @@ describe('options', () => {
       ['protocols', 'origin', 'perMessageDeflate'],
       (options) => { Watershed.requestHeaders(HANDSHAKE['sec-websocket-key'] as string, options); },
     ],
-    'reject': [['headers', 'body'], (options) => { Watershed.reject(duplexPair()[0], 400, options as never); }],
+    'reject': [['headers', 'body'], (options) => { Watershed.reject(duplexPair()[0], 400, options); }],
     'new WebSocket': [
       [...connection, ...transport, ...client],
       // Given up at once, unless it is the signal that is looked at.
-      (options) => { new WebSocket('ws://127.0.0.1:1/', [], { signal: AbortSignal.abort(), ...options } as never); },
+      (options) => { new WebSocket('ws://127.0.0.1:1/', [], { signal: AbortSignal.abort(), ...options }); },
     ],
   };
 
