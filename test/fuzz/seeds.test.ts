@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 function fuzz(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [`${root}test/fuzz/run.js`, ...args], { encoding: 'utf8', timeout: 20_000 });
+  return spawnSync(process.execPath, [`${root}test/fuzz/run.js`, ...args], { encoding: 'utf8', timeout: 50_000 });
 }
 
 describe.each(Object.keys(corpora))('the corpus of %s', (target) => {
@@ -48,7 +48,7 @@ describe('what was found', () => {
   });
 });
 
-describe('the fuzzer', () => {
+describe('the fuzzer', { timeout: 60_000 }, () => {
   it('runs for as long as it is told, and says how often', () => {
     const { status, stdout } = fuzz('--minutes', '0.03', '--seed', '1', '--target', 'server,websocket');
     expect(stdout).toMatch(/^server: [1-9]\d* executions/m);
