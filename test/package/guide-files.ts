@@ -6,8 +6,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
 
-const repository = fileURLToPath(new URL('../..', import.meta.url));
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 export class GuideFiles {
   readonly folder = mkdtempSync(join(tmpdir(), 'watershed-guide-'));
@@ -53,6 +54,23 @@ export class GuideFiles {
     await Promise.all(this.#programs.map((program) => program.kill()));
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The tests of one guide: they have to take each of its files. */
+export function describeGuide(
+  document: string,
+  packages: readonly string[],
+  tests: (guide: GuideFiles) => void,
+): void {
+  // Many processes, on a machine that may be busy.
+  describe(document, { timeout: 60_000 }, () => {
+    const guide = new GuideFiles(document, packages);
+    afterAll(() => guide.remove());
+    tests(guide);
+    it('has no file that these tests do not take', () => {
+      expect(guide.filesNotTaken).toEqual([]);
+    });
+  });
 }
 
 export class Program {

@@ -1,77 +1,13 @@
-// The guides on running Watershed with other programs: their programs and configurations, taken out of the Markdown and
-// run, with nginx, HAProxy and Redis where the guide has them, and with the libraries that one moves from.
-import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+// The guides to proxying, to scaling out and to the inside: their programs, taken out of the Markdown and run.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  type CloseEvent,
-  HandshakeError,
-  type MessageEvent,
-  WatershedConnection,
-  WebSocket,
-  type WebSocketOptions,
-} from '../../src/index.js';
-import { deferred, dialPeer, type Peer, requestText } from '../classic/ends.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { WatershedConnection } from '../../src/index.js';
+import { dialPeer, type Peer, requestText } from '../classic/ends.js';
 import { close, opcodes, text } from '../conformance/frames.js';
 import { describeWithProgram, freePort, startDaemon, temporaryDirectory } from '../interop/daemon.js';
-import { GuideFiles, type Program } from './guide-files.js';
-
-const fixture = (name: string): string => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8');
-const ca = fixture('ca-cert.pem');
-
-function describeGuide(document: string, packages: readonly string[], tests: (guide: GuideFiles) => void): void {
-  describe(document, () => {
-    const guide = new GuideFiles(document, packages);
-    afterAll(() => guide.remove());
-    tests(guide);
-  });
-}
-
-function hasNoOtherFile(guide: GuideFiles): void {
-  it('has no file that these tests do not take', () => {
-    expect(guide.filesNotTaken).toEqual([]);
-  });
-}
-
-/** A client that writes down what it hears. It is closed when the test is over. */
-class Client {
-  readonly webSocket: WebSocket;
-  readonly closed: Promise<CloseEvent>;
-  readonly #messages: unknown[] = [];
-  #error: Error | undefined;
-  #wake = deferred();
-
-  constructor(url: string, protocols: string[] = [], options: WebSocketOptions = {}) {
-    this.webSocket = new WebSocket(url, protocols, options);
-    this.webSocket.binaryType = 'arraybuffer';
-    this.webSocket.addEventListener('message', ({ data }: MessageEvent) => {
-      this.#messages.push(data);
-      this.#wake.resolve();
-    });
-    this.webSocket.addEventListener('error', ({ error }) => { this.#error = error; });
-    this.closed = once(this.webSocket, 'close').then(([event]: CloseEvent[]) => event as CloseEvent);
-    void this.closed.then(() => { this.#wake.resolve(); });
-    onTestFinished(() => { WatershedConnection.from(this.webSocket).destroy(); });
-  }
-
-  /** The next message. */
-  async next(): Promise<unknown> {
-    while (this.#messages.length === 0) {
-      if (this.webSocket.readyState === WebSocket.CLOSED) throw this.#error ?? new Error('closed, and no message came');
-      await this.#wake.promise;
-      this.#wake = deferred();
-    }
-    return this.#messages.shift();
-  }
-
-  /** Why it did not open. */
-  async refusal(): Promise<{ code: unknown; statusCode: unknown }> {
-    await this.closed;
-    const { code, statusCode } = this.#error as HandshakeError;
-    return { code, statusCode };
-  }
-}
+import { Client } from './guide-client.js';
+import { describeGuide, type Program, repository } from './guide-files.js';
 
 describeGuide('docs/proxying.md', [], (guide) => {
   let backend: Program;
@@ -154,130 +90,12 @@ describeGuide('docs/proxying.md', [], (guide) => {
     expect(await client.closed).toMatchObject({ code: 1006 });
     await backend.stop();
   });
-
-  hasNoOtherFile(guide);
-});
-
-/** Puts what a test needs in the place of what a reader will have. Each has to be there. */
-function substitute(text: string, replacements: Readonly<Record<string, string>>): string {
-  return Object.entries(replacements).reduce((result, [from, to]) => {
-    if (!result.includes(from)) throw new Error(`There is no ${from} to be replaced`);
-    return result.replaceAll(from, to);
-  }, text);
-}
-
-describeGuide('docs/reverse-proxies.md', [], (guide) => {
-  /** How a proxy is started in front of a server; `changes` are made to the configuration of the guide. */
-  type StartProxy = (backend: number, changes?: Readonly<Record<string, string>>) => Promise<number>;
-
-  /** The ports of two servers: one as it stands there, and one with a faster heartbeat. */
-  let still: number;
-  let beating: number;
-
-  beforeAll(async () => {
-    const servers = [guide.start('server.mjs'), guide.start('server.mjs', [], { HEARTBEAT: '100' })];
-    const addresses = await Promise.all(servers.map((server) => server.address()));
-    [still = 0, beating = 0] = addresses.map((address) => Number(new URL(address).port));
-  });
-
-  function behind(startProxy: StartProxy, timeout: string, unavailable: number): void {
-    it('knows the client, and takes pages of its own origin alone', async () => {
-      const port = await startProxy(still);
-      const host = `127.0.0.1:${String(port)}`;
-      const headers = { 'X-Forwarded-For': '192.0.2.1' };
-      const client = new Client(`wss://${host}`, [], { ca, origin: `https://${host}`, headers });
-      expect(JSON.parse(String(await client.next()))).toEqual({ client: '127.0.0.1', host, scheme: 'https' });
-      client.webSocket.close(4001, 'bye');
-      expect(await client.closed).toMatchObject({ code: 4001, reason: 'bye', wasClean: true });
-
-      const stranger = new Client(`wss://${host}`, [], { ca, origin: 'https://elsewhere.example' });
-      expect(await stranger.refusal()).toMatchObject({ statusCode: 403 });
-    });
-
-    it('keeps an idle connection that has a heartbeat, and no other', async () => {
-      const changes = { [timeout]: timeout.replace('60s', '1s') };
-      const alive = new Client(`wss://127.0.0.1:${String(await startProxy(beating, changes))}`, [], { ca });
-      await alive.next();
-      const lost = new Client(`wss://127.0.0.1:${String(await startProxy(still, changes))}`, [], { ca });
-      await lost.next();
-      expect(await lost.closed).toMatchObject({ code: 1006, wasClean: false });
-      alive.webSocket.send('still there');
-      expect(await alive.next()).toBe('still there');
-    });
-
-    it('says that the server is away', async () => {
-      const port = await startProxy(await freePort());
-      const client = new Client(`wss://127.0.0.1:${String(port)}`, [], { ca });
-      expect(await client.refusal()).toMatchObject({ statusCode: unavailable });
-    });
-  }
-
-  describeWithProgram('nginx', 'behind nginx', (nginx) => {
-    const startNginx: StartProxy = async (backend, changes = {}) => {
-      const directory = temporaryDirectory();
-      const port = await freePort();
-      writeFileSync(join(directory, 'cert.pem'), fixture('server-cert.pem'));
-      writeFileSync(join(directory, 'key.pem'), fixture('server-key.pem'));
-      const configuration = substitute(guide.take('nginx.conf'), {
-        'listen 443 ssl': `listen 127.0.0.1:${String(port)} ssl`,
-        '127.0.0.1:8080': `127.0.0.1:${String(backend)}`,
-        '/etc/ssl/example.com.pem': join(directory, 'cert.pem'),
-        '/etc/ssl/example.com.key': join(directory, 'key.pem'),
-        ...changes,
-      });
-      const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-        (name) => `${name}_temp_path ${join(directory, name)};`,
-      );
-      writeFileSync(join(directory, 'watershed.conf'), configuration);
-      // What a package of nginx has in its own nginx.conf.
-      writeFileSync(
-        join(directory, 'main.conf'),
-        `daemon off; master_process off; pid ${join(directory, 'pid')}; error_log stderr crit; events {}
-        http { access_log off; ${paths.join(' ')} include ${join(directory, 'watershed.conf')}; }`,
-      );
-      await startDaemon(nginx, ['-e', 'stderr', '-p', directory, '-c', join(directory, 'main.conf')], port);
-      return port;
-    };
-    behind(startNginx, 'proxy_read_timeout 60s', 502);
-
-    it('does not pass the upgrade on without its two fields', async () => {
-      const port = await startNginx(still, {
-        'proxy_set_header Upgrade $http_upgrade;': '',
-        'proxy_set_header Connection $connection_upgrade;': '',
-      });
-      const client = new Client(`wss://127.0.0.1:${String(port)}`, [], { ca });
-      expect(await client.refusal()).toEqual({ code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 426 });
-    });
-
-    it.each(['$host', '$proxy_host'])('refuses its own pages when Host is %s', async (host) => {
-      const port = await startNginx(still, { 'Host $http_host': `Host ${host}` });
-      const origin = `https://127.0.0.1:${String(port)}`;
-      const client = new Client(`wss://127.0.0.1:${String(port)}`, [], { ca, origin });
-      expect(await client.refusal()).toMatchObject({ statusCode: 403 });
-    });
-  });
-
-  describeWithProgram('haproxy', 'behind HAProxy', (haproxy) => {
-    behind(async (backend, changes = {}) => {
-      const directory = temporaryDirectory();
-      const port = await freePort();
-      writeFileSync(join(directory, 'server.pem'), fixture('server-cert.pem') + fixture('server-key.pem'));
-      const configuration = substitute(guide.take('haproxy.cfg'), {
-        'maxconn 4000': 'maxconn 100',
-        'bind :443': `bind 127.0.0.1:${String(port)}`,
-        '127.0.0.1:8080': `127.0.0.1:${String(backend)}`,
-        '/etc/haproxy/example.com.pem': join(directory, 'server.pem'),
-        ...changes,
-      });
-      writeFileSync(join(directory, 'haproxy.cfg'), configuration);
-      await startDaemon(haproxy, ['-db', '-f', join(directory, 'haproxy.cfg')], port);
-      return port;
-    }, 'timeout tunnel 60s', 503);
-  });
-
 });
 
 describeGuide('docs/scaling-out.md', ['redis'], (guide) => {
+  // Where there is no Redis nothing starts them.
+  for (const name of ['chat.mjs', 'client.mjs']) guide.take(name);
+
   describeWithProgram('redis-server', 'with Redis', (redis) => {
     it('has a chat whose clients hear each other over workers and machines, and go on when one stops', async () => {
       const port = await freePort();
@@ -317,40 +135,23 @@ describeGuide('docs/scaling-out.md', ['redis'], (guide) => {
   }
 });
 
-describeGuide('docs/moving.md', ['ws', 'undici'], (guide) => {
-  it('has a program for 0.4 that runs unchanged', async () => {
-    const output = await guide.start('classic.cjs').end();
-    expect(output.replace(/^listening on .*\n/, '')).toBe('received text: Hi there!\nend: NORMAL that was all\n');
+describe('docs/how-it-works.md', () => {
+  const page = readFileSync(join(repository, 'docs/how-it-works.md'), 'utf8');
+
+  it('names files and folders that are there', () => {
+    const named = [...page.matchAll(/`((?:src|test|connection|handshake|protocol|websocket)\/[\w./-]*)`/g)].map(
+      ([, path = '']) => (/^(src|test)\//.test(path) ? path : `src/${path}`),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(join(repository, path)))).toEqual([]);
   });
 
-  const heard = 'hello\n<Buffer 01 02 03>\nclosed: 1000 bye\n';
-
-  it.each(['ws-server.mjs', 'server.mjs'])('has %s, and clients of before and after, which print the same', async (name) => {
-    const server = guide.start(name);
-    const url = await server.address();
-    for (const client of ['ws-client.mjs', 'client.mjs']) {
-      expect(await guide.start(client, [url]).end()).toBe(heard);
-      expect(await guide.start(client, [url, '/elsewhere']).end()).toBe('refused: 400\nclosed: 1006 \n');
-    }
-    const client = new Client(`${url}/chat`, ['chat']);
-    await once(client.webSocket, 'open');
-    expect(await server.stop()).toMatch(/^\/chat: bye\n\/chat: bye\n\/chat: \n$/);
-    expect(await client.closed).toMatchObject({ code: 1001, wasClean: true });
+  it('has every phase of a connection in its picture, and no other', () => {
+    const [picture = ''] = /^CONNECTING [\s\S]*?\n```/m.exec(page) ?? [];
+    const source = readFileSync(join(repository, 'src/connection/closing-handshake.ts'), 'utf8');
+    const [, union = ''] = /type Phase =([\s\S]*?);\n\n/.exec(source) ?? [];
+    const phases = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, phase]) => phase);
+    const shown = [...picture.matchAll(/\b[A-Z_]{4,}\b/g)].map(([name]) => name).filter((name) => name !== 'CLOSE');
+    expect(new Set(shown)).toEqual(new Set(phases));
   });
-
-  it('has clients of undici, before and after, which print the same', async () => {
-    const url = await guide.start('server.mjs').address();
-    const printed = 'speaks chat\nArrayBuffer { [Uint8Contents]: <01 02 03>, byteLength: 3 }\n4000 bye true\n';
-    for (const client of ['undici-client.mjs', 'standard-client.mjs']) {
-      expect(await guide.start(client, [url]).end()).toBe(printed);
-      expect(await guide.start(client, [url, '/elsewhere']).end()).toMatch(/^error\n1006 .*false\n$/);
-    }
-  });
-
-  it('has two programs for undici that differ in the import alone', () => {
-    const [before, after] = ['undici-client.mjs', 'standard-client.mjs'].map((name) => guide.take(name).split('\n').slice(2));
-    expect(before).toEqual(after);
-  });
-
-  hasNoOtherFile(guide);
 });
