@@ -146,12 +146,21 @@ describe('docs/how-it-works.md', () => {
     expect(named.filter((path) => !existsSync(join(repository, path)))).toEqual([]);
   });
 
-  it('has every phase of a connection in its picture, and no other', () => {
-    const [picture = ''] = /^CONNECTING [\s\S]*?\n```/m.exec(page) ?? [];
+  it('has the phases of a connection, what they lead to, and their ready states', () => {
     const source = readFileSync(join(repository, 'src/connection/closing-handshake.ts'), 'utf8');
-    const [, union = ''] = /type Phase =([\s\S]*?);\n\n/.exec(source) ?? [];
-    const phases = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, phase]) => phase);
-    const shown = [...picture.matchAll(/\b[A-Z_]{4,}\b/g)].map(([name]) => name).filter((name) => name !== 'CLOSE');
-    expect(new Set(shown)).toEqual(new Set(phases));
+    const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| ([0-3]) \| [^|]* \| ([^|]*) \|$/gm)];
+    const [, readyStates = ''] = /readyStates[^{]*\{([^}]*)\}/.exec(source) ?? [];
+    expect(rows.map(([, phase, state]) => `${String(phase)}: ${String(state)}`)).toEqual(readyStates.match(/\w+: \d/g));
+
+    const [, transitions = ''] = /const transitions[^=]*= \{([\s\S]*?)\n\};/.exec(source) ?? [];
+    // What every phase has is said below the table.
+    const always = /giveUp: 'ENDING'|close: 'CLOSED'/g;
+    for (const [, phase = '', , leadsTo = ''] of rows) {
+      // Here what every phase has is said in the table too.
+      if (phase === 'CONNECTING' || phase === 'ENDING') continue;
+      const [, declared = ''] = new RegExp(`^  ${phase}: \\{(.*)\\},$`, 'm').exec(transitions) ?? [];
+      const targets = declared.replaceAll(always, '').match(/'\w+'/g)?.map((target) => target.replaceAll("'", '`'));
+      expect(leadsTo.match(/`[A-Z_]+`/g)?.sort(), phase).toEqual(targets?.sort());
+    }
   });
 });
