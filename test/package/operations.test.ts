@@ -54,13 +54,14 @@ describeGuide('docs/proxying.md', [], (guide) => {
   it('has a proxy that passes on what was sent before the close to one who reads slowly', async () => {
     const peer = await dialProxy();
     await peer.frame();
-    peer.socket.pause();
+    // A slow reader, without a clock: a chunk in each turn of the event loop.
+    peer.socket.on('data', () => {
+      peer.socket.pause();
+      setImmediate(() => peer.socket.resume());
+    });
     const large = text(Buffer.alloc(4 * 1024 * 1024, 'x'));
     peer.send(large, close(1000));
     peer.socket.end();
-    // The backend has sent all that it will.
-    await backend.printed(/^ended: NORMAL \n/m);
-    peer.socket.resume();
     expect((await peer.rest()).map(({ opcode, payload }) => [opcode, payload.length])).toEqual([
       [opcodes.text, large.payload.length],
       [opcodes.close, 2],
