@@ -86,6 +86,11 @@ export default defineConfig(
     message: 'websocket/ imports its own files, the engine, and nothing of the classic face but types.',
   }),
   room({
+    files: ['src/cli/**/*.ts'],
+    imports: [sibling, String.raw`\.\./index\.js`, builtin],
+    message: 'cli/ imports its own files, what the package exports and node: modules.',
+  }),
+  room({
     files: ['src/index.ts'],
     imports: [sibling, String.raw`\./websocket/[\w-]+\.js`, enginesOf(String.raw`\.`)],
     message: 'index.ts exports what is in src/.',

@@ -95,6 +95,11 @@ describe('the installed package', () => {
     expect(await run('node', ['echo.cjs'], project.root)).toBe(echoed);
   });
 
+  it('has the command watershed', async () => {
+    const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as { version: string };
+    expect(await run('npx', ['--offline', 'watershed', '--version'], project.root)).toBe(`${version}\n`);
+  });
+
   it('shows its package.json', async () => {
     await project.write('version.cjs', "console.log(require('watershed/package.json').name);");
     expect(await run('node', ['version.cjs'], project.root)).toBe('watershed\n');
