@@ -23,11 +23,12 @@ Programs, which take --rounds and --node too:
   latency            the round trip of a quiet connection beside a flood
   growth             what a message costs by its length, its fragments, and the number of connections
   startup            what it costs to import the library
+  attacks            what an attack costs: memory, and the delay of a well-behaved connection
   profile            where the processor's time goes in five of the scenarios (--scenario for others; --peer for the
                      process of another implementation)
 `;
 
-const programs = ['latency', 'growth', 'startup', 'profile'];
+const programs = ['latency', 'growth', 'startup', 'attacks', 'profile'];
 
 const { values, positionals: [program] } = parseArgs({
   allowPositionals: true,
