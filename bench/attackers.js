@@ -1,6 +1,6 @@
 /**
- * What an attacker does, over bare sockets: each attack takes a server's port and goes on until it is told to stop. None
- * of them reads what the server sends but its answer to the handshake, unless it says so.
+ * What an attacker does, over bare sockets: each attack takes a server's port and goes on until it is told to stop, on
+ * connections of its own.
  */
 import { connect } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';

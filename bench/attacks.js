@@ -1,7 +1,7 @@
 /**
- * What an attack costs a server: the memory that its process takes at most, and how long a well-behaved connection of the
- * same process waits for its echo at worst. Watershed beside ws, each attack on a fresh process of each, in turns; the
- * well-behaved end has a process of its own, and so has the attacker (this one).
+ * What an attack costs a server: the memory that its process takes at most, and how long a well-behaved connection of
+ * the same process waits for its echo at worst. Watershed beside ws, each attack on a fresh process of each, in turns;
+ * the well-behaved end has a process of its own, and so has the attacker (this one).
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { attacks } from './attackers.js';

@@ -18,6 +18,7 @@ const VERSIONS = ['20', '22', '24', '26'];
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 const cache = join(root, 'node_modules', '.cache', 'node-versions');
+const reporters = ['--reporter=dot', '--reporter=json'];
 const words = process.argv.slice(2);
 const asked = words.filter((word) => /^\d+$/.test(word));
 const parts = words.filter((word) => !/^\d+$/.test(word));
@@ -36,7 +37,7 @@ function testOn(version) {
   console.log(`\n== Node ${exact}\n`);
   const { status } = spawnSync(
     node,
-    [vitest, 'run', '--exclude=test/browser/**', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`, ...parts],
+    [vitest, 'run', '--exclude=test/browser/**', ...reporters, `--outputFile.json=${report}`, ...parts],
     // Programs that tests start by the name of node are to be the same.
     { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } },
   );
