@@ -22,14 +22,15 @@ const PATIENCE = 20_000;
 const AFTERMATH = 500;
 
 /** @param {import('./compare.js').Asked} asked */
-export async function run({ node, suffix, isQuick, peers = ['ws'], rounds = isQuick ? 1 : 3 }) {
+export async function run({ node, suffix, isQuick, scenarios, peers = ['ws'], rounds = isQuick ? 1 : 3 }) {
   const names = ['watershed', ...peers];
-  const seconds = attacks.length * names.length * rounds * 6;
-  console.log(`${attacks.length} attacks, about ${Math.ceil(seconds / 60)} min\n`);
+  const chosen = attacks.filter(({ name }) => scenarios?.includes(name) ?? true);
+  const seconds = chosen.length * names.length * rounds * 6;
+  console.log(`${chosen.length} attacks, about ${Math.ceil(seconds / 60)} min\n`);
   warnIfBusy();
   const results = {};
   let version;
-  for (const attack of attacks) {
+  for (const attack of chosen) {
     const own = Object.fromEntries(names.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
       for (const name of names) {
