@@ -106,7 +106,7 @@ export class ProtocolError extends WatershedError {
     this.closeCode = closeCode;
     // Until its stack is read, V8 keeps for an error what was on it: here the message that broke the rule, and zlib's
     // stream with all that it had inflated, up to `maxPayload` for each error or connection that somebody keeps.
-    void this.stack;
+    Reflect.get(this, 'stack');
   }
 
   static {

@@ -9,8 +9,9 @@ import { defaultConnectionOptions } from '../../src/options.js';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 const guides = (await readdir(join(repository, 'docs'))).filter((name) => name.endsWith('.md'));
-const documents = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...guides.map((name) => `docs/${name}`)];
 const texts = new Map<string, string>();
+const documents = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+documents.push(...guides.map((name) => `docs/${name}`));
 for (const document of documents) texts.set(document, await readFile(join(repository, document), 'utf8'));
 
 const textOf = (document: string): string => texts.get(document) ?? '';
@@ -38,15 +39,16 @@ function relativeLinksOf(markdown: string): string[] {
   const prose = proseOf(markdown).replaceAll(/`[^`\n]*`/g, '`');
   const inline = [...prose.matchAll(/\]\(\s*<?([^)\s>]+)/g)];
   const references = [...prose.matchAll(/^ *\[[^\]]+\]: *<?([^\s>]+)/gm)];
-  return [...inline, ...references].map(([, target = '']) => target).filter((target) => !/^[a-z][a-z+.-]*:/i.test(target));
+  const targets = [...inline, ...references].map(([, target = '']) => target);
+  return targets.filter((target) => !/^[a-z][a-z+.-]*:/i.test(target));
 }
 
 /** The rows of the tables below a heading of level 2, each as its cells. */
 function rowsBelow(markdown: string, heading: string): string[][] {
   const [, section = ''] = proseOf(markdown).split(`\n## ${heading}\n`);
   const [own = ''] = section.split('\n## ');
-  const rows = own.split('\n').filter((line) => line.startsWith('|'));
-  return rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim())).filter(([cell]) => !/^-+$/.test(cell ?? ''));
+  const rows = own.split('\n').filter((line) => line.startsWith('|') && !line.startsWith('|--'));
+  return rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim()));
 }
 
 describe.each(documents)('%s', (document) => {
