@@ -3,6 +3,7 @@
  * that is the other end of them all. `npm run bench -- --help` says what can be asked for.
  */
 import { parseArgs } from 'node:util';
+import { attacks } from './attackers.js';
 import { compare } from './compare.js';
 import { peers } from './peers.js';
 import { scenarios } from './scenarios.js';
@@ -23,11 +24,13 @@ Programs, which take --rounds and --node too:
   latency            the round trip of a quiet connection beside a flood
   growth             what a message costs by its length, its fragments, and the number of connections
   startup            what it costs to import the library
+  attacks            what an attack costs: memory, and the delay of a well-behaved connection (--list names them,
+                     --scenario chooses)
   profile            where the processor's time goes in five of the scenarios (--scenario for others; --peer for the
                      process of another implementation)
 `;
 
-const programs = ['latency', 'growth', 'startup', 'profile'];
+const programs = ['latency', 'growth', 'startup', 'attacks', 'profile'];
 
 const { values, positionals: [program] } = parseArgs({
   allowPositionals: true,
@@ -42,9 +45,10 @@ const { values, positionals: [program] } = parseArgs({
   },
 });
 
+const known = program === 'attacks' ? attacks : scenarios;
 const asked = {
   isQuick: values.quick,
-  scenarios: values.scenario && choose(values.scenario, scenarios.map(({ name }) => name)),
+  scenarios: values.scenario && choose(values.scenario, known.map(({ name }) => name)),
   peers: values.peer && choose(values.peer, Object.keys(peers)),
   rounds: values.rounds && Number(values.rounds),
   node: values.node,
@@ -59,7 +63,7 @@ else if (programs.includes(program)) await (await import(`./${program}.js`)).run
 else refuse(`There is no program ${program}: see --help`);
 
 function list() {
-  for (const { name, what } of scenarios) console.log(`${name.padEnd(24)} ${what}`);
+  for (const { name, what } of known) console.log(`${name.padEnd(24)} ${what}`);
   console.log(`\nbeside ${Object.keys(peers).slice(1).join(', ')}`);
 }
 

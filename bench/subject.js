@@ -93,6 +93,11 @@ answerCalls({
     return { user, system, faults, time: performance.now() };
   },
 
+  /** The memory that this process has now, and that it has had at most, in bytes. */
+  usage() {
+    return { resident: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1_024 };
+  },
+
   /** The memory of this process when nothing can be collected any more, in bytes. It needs --expose-gc. */
   async memory() {
     // What has become free is given back to the system by and by.

@@ -105,6 +105,9 @@ export class ProtocolError extends WatershedError {
   constructor(code: WatershedErrorCode, closeCode: number, message: string) {
     super(code, message);
     this.closeCode = closeCode;
+    // Until its stack is read, V8 keeps for an error what was on it: here the message that broke the rule, and zlib's
+    // stream with all that it had inflated, up to `maxPayload` for each error or connection that somebody keeps.
+    Reflect.get(this, 'stack');
   }
 
   static {

@@ -34,6 +34,8 @@ export const peer = {
  * @param {boolean} undecoded  text is handed on as the Buffer that ws gives, and sent as text
  */
 function wrap(webSocket, undecoded) {
+  // Nobody runs it without: a bad frame would end the process.
+  webSocket.on('error', () => {});
   return {
     receive(onText, onBinary) {
       webSocket.on('message', (data, isBinary) => {

@@ -117,6 +117,16 @@ describe.each(['server', 'client'] as const)('the %s’s end', (side) => {
     expect(events).toEqual([['end', 'GOING_AWAY', 'leaving']]);
   });
 
+  it('ends cleanly when its answer to a CLOSE is lost, of which it cannot know', async () => {
+    const { connection, peer } = await ends[side]();
+    const events = record(connection);
+    peer.send(close(1001, 'leaving'));
+    // It reads nothing any more: what comes now is answered by a reset.
+    peer.socket.destroySoon();
+    await next(connection, 'end');
+    expect(events).toEqual([['end', 'GOING_AWAY', 'leaving']]);
+  });
+
   it('ends TCP on its side when a half-open peer ends without a CLOSE', async () => {
     const { connection, peer } = await ends[side]();
     const ended = next(connection, 'end');

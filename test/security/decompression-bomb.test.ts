@@ -4,10 +4,10 @@
  */
 import { constants, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { Watershed, WebSocket } from '../../src/index.js';
+import { Watershed, type WatershedConnection, WebSocket } from '../../src/index.js';
 import { dialPeer, listen, next, type Peer, requestText } from '../classic/ends.js';
 import { binary, type Frame, fragments, text } from '../conformance/frames.js';
-import { KiB, MiB, watchMemory } from './memory.js';
+import { heldMemory, KiB, MiB, watchMemory } from './memory.js';
 
 const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
 
@@ -15,6 +15,10 @@ const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
 function zeros(mebibytes: number): Buffer {
   const block = deflateRawSync(Buffer.alloc(MiB), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
   return Buffer.concat(Array.from({ length: mebibytes }, () => block)).subarray(0, -4);
+}
+
+function compressed(bytes: Buffer): Buffer {
+  return deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
 }
 
 const bombs: [name: string, maxPayload: number, frames: Frame[]][] = [
@@ -61,6 +65,30 @@ describe('a decompression bomb', () => {
     const sent = frames.reduce((length, { payload }) => length + payload.length, 0);
     expect(buffers).toBeLessThan(2 * maxPayload + 6 * sent + 4 * MiB);
     expect(resident).toBeLessThan(2 * maxPayload + 6 * sent + 48 * MiB);
+  });
+
+  it.each([
+    ['is too big', zeros(64), 1009],
+    ['is no UTF-8', compressed(Buffer.alloc(8 * MiB, 0xff)), 1007],
+  ])('leaves nothing with the errors and the connections that are kept: one that %s', async (_, bomb, closeCode) => {
+    const maxPayload = 8 * MiB;
+    const connections: WatershedConnection[] = [];
+    const port = await listen((req, socket, head) => {
+      connections.push(Watershed.accept(req, socket, head, { maxPayload, perMessageDeflate: true }));
+    });
+    const errors: unknown[] = [];
+    const before = await heldMemory();
+    for (let count = 0; count < 8; count++) {
+      const peer = await dialPeer(port, OFFER);
+      const connection = connections[count] as WatershedConnection;
+      connection.on('error', (error) => errors.push(error));
+      const ended = next(connection, 'end');
+      peer.send(text(bomb, { rsv: 4 }));
+      peer.socket.end();
+      await ended;
+    }
+    expect((await heldMemory()) - before).toBeLessThan(2 * maxPayload);
+    expect(errors).toEqual(connections.map(() => expect.objectContaining({ closeCode }) as unknown));
   });
 
   it('sent by many connections at once costs each no more than maxPayload', async () => {
