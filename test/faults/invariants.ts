@@ -24,7 +24,9 @@ export function findings(scenario: Scenario, outcome: Outcome): string[] {
     if (!isRight) wrong.push(what());
   };
 
-  for (const role of ['server', 'client'] as const) checkEnding(outcome[role], endingOf(scenario, role), scenario, check);
+  for (const role of ['server', 'client'] as const) {
+    checkEnding(outcome[role], endingOf(scenario, role), scenario, check);
+  }
   if (server !== undefined && client !== undefined) {
     checkDelivery(client, server, scenario, check);
     checkDelivery(server, client, scenario, check);
@@ -49,7 +51,8 @@ function endingOf(scenario: Scenario, role: Role): Ending {
 
 function checkEnding(end: End | undefined, ending: Ending, { fault }: Scenario, check: Check): void {
   const isAbsent = end === undefined;
-  check(isAbsent === (ending === 'absent'), () => `an end that should be ${ending} was ${isAbsent ? 'absent' : 'there'}`);
+  const isRight = isAbsent === (ending === 'absent');
+  check(isRight, () => `an end that should be ${ending} was ${isAbsent ? 'absent' : 'there'}`);
   if (isAbsent) return;
   const { role, face, events, closeCode, wasClean } = end;
   const said = `the ${role}'s events were ${events.join(', ')}`;
@@ -64,8 +67,9 @@ function checkEnding(end: End | undefined, ending: Ending, { fault }: Scenario, 
     check(reported.join() === [...before, last].join(), () => said);
     check(events.length - reported.length < 2, () => said);
   }
-  check(closeCode === (ending === 'clean' ? 1000 : undefined), () => `the ${role}'s close code was ${String(closeCode)}`);
-  check((wasClean ?? ending === 'clean') === (ending === 'clean'), () => `the ${role}'s wasClean was ${String(wasClean)}`);
+  const isClean = ending === 'clean';
+  check(closeCode === (isClean ? 1000 : undefined), () => `the ${role}'s close code was ${String(closeCode)}`);
+  check((wasClean ?? isClean) === isClean, () => `the ${role}'s wasClean was ${String(wasClean)}`);
 
   const { socket } = end.connection;
   if (socket === undefined) return;
@@ -100,14 +104,17 @@ function checkDelivery(from: End, to: End, scenario: Scenario, check: Check): vo
 /** What the sender was told. `flow` is what came from it to the proxy. */
 function checkCallbacks(end: End, flow: Flow, scenario: Scenario, check: Check): void {
   const { sent, role, face, bufferedAtEnd } = end;
-  if (!isFatal(scenario)) check(bufferedAtEnd === 0, () => `${String(bufferedAtEnd)} bytes were buffered at the ${role}`);
+  const isHarmless = !isFatal(scenario);
+  if (isHarmless) check(bufferedAtEnd === 0, () => `${String(bufferedAtEnd)} bytes were buffered at the ${role}`);
   if (face === 'standard') return;
   const wrong = sent.findIndex(({ calls }) => calls.length !== 1);
-  check(wrong < 0, () => `callback ${String(wrong)} of the ${role} was called ${String(sent[wrong]?.calls.length)} times`);
+  const calls = String(sent[wrong]?.calls.length);
+  check(wrong < 0, () => `callback ${String(wrong)} of the ${role} was called ${calls} times`);
   const taken = sent.filter(({ calls }) => calls[0] === undefined).length;
   const firstError = sent.findIndex(({ calls }) => calls[0] !== undefined);
-  check(firstError < 0 || firstError === taken, () => `the ${role} was told of a lost message, and then of one that left`);
-  if (!isFatal(scenario)) check(firstError < 0, () => `the ${role} was told that message ${String(firstError)} is lost`);
+  const isInOrder = firstError < 0 || firstError === taken;
+  check(isInOrder, () => `the ${role} was told of a lost message, and then of one that left`);
+  if (isHarmless) check(firstError < 0, () => `the ${role} was told that message ${String(firstError)} is lost`);
   // What a socket has taken arrives, if anybody reads it; a reset takes back even that.
   if (flow.messages === undefined || scenario.fault === 'reset') return;
   const came = flow.messages;
@@ -115,5 +122,6 @@ function checkCallbacks(end: End, flow: Flow, scenario: Scenario, check: Check):
 }
 
 function isSame(one: Message, other: Message | undefined): boolean {
-  return typeof one === 'string' || typeof other === 'string' || other === undefined ? one === other : one.equals(other);
+  const isBinary = Buffer.isBuffer(one) && Buffer.isBuffer(other);
+  return isBinary ? one.equals(other) : one === other;
 }

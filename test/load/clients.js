@@ -86,6 +86,10 @@ class Slot {
     const headers = Watershed.requestHeaders(key, { perMessageDeflate });
     const { localAddress } = this;
     const upgrade = request({ host: '127.0.0.1', port, path, headers, localAddress, agent: false });
+    upgrade.on('response', (response) => {
+      response.resume();
+      this.ended(false, `refused with ${response.statusCode}`);
+    });
     upgrade.on('error', (error) => { this.ended(false, error.message); });
     upgrade.on('upgrade', (res, socket, head) => {
       const heartbeat = { interval: 30_000, timeout: 60_000 };
@@ -231,7 +235,8 @@ answerCalls({
 
   /** Waits for everything that is under way, and closes every third connection. The server closes the rest. */
   async close() {
-    await until(() => opening === 0 && toOpen.length === 0 && slots.every((slot) => slot.isOpen));
+    const isSettled = ({ isOpen, way }) => isOpen && way === undefined;
+    await until(() => opening === 0 && toOpen.length === 0 && slots.every(isSettled));
     isClosing = true;
     await until(() => slots.every(({ sent, received }) => sent === received));
     for (const slot of slots) if (slot.index % 3 === 0) slot.close();

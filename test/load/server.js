@@ -24,7 +24,8 @@ answerCalls({
   /** Resolves with the port. */
   async listen() {
     watershed = new Watershed(options);
-    server = createServer();
+    // How fast a machine is that has much to do is not the question.
+    server = createServer({ headersTimeout: 0, requestTimeout: 0 });
     // The faces in turns.
     server.on('upgrade', (req, socket, head) => {
       if (req.url === '/standard') serveStandard(req, socket, head);
@@ -38,7 +39,7 @@ answerCalls({
   /** Closes all connections that are left; resolves with how they ended. */
   closeAll: () => watershed.closeAll({ timeout: CLOSE_ALL_TIMEOUT }),
 
-  /** Stops listening. Resolves with the number of connections that somebody still knows, and the errors that there were. */
+  /** Stops listening. Resolves with the number of connections that somebody still knows, and the errors there were. */
   async stop() {
     const { clean, destroyed } = await watershed.closeAll({ timeout: 0 });
     const connections = await new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
