@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HandshakeError, Watershed, WatershedConnection, WebSocket, type WebSocketErrorEvent } from '../src/index.js';
-import { freePort } from './interop/daemon.js';
+import { refusedPort } from './examples/refused-port.js';
 
 const page = readFileSync(new URL('../docs/first-minutes.md', import.meta.url), 'utf8');
 
@@ -115,7 +115,7 @@ describe('the client', () => {
   });
 
   it('the server is not running', async () => {
-    const port = await freePort();
+    const port = await refusedPort();
     const message = await failureOf(`ws://127.0.0.1:${String(port)}`);
     expectMessage('The server is not running, or has another port', message, port);
   });
@@ -185,7 +185,7 @@ describe('the server', () => {
   });
 
   it('the server behind the proxy is not running', async () => {
-    const proxy = await listen(createServer(proxyTo(await freePort())));
+    const proxy = await listen(createServer(proxyTo(await refusedPort())));
     const message = await failureOf(`ws://127.0.0.1:${String(proxy)}`);
     expectMessage('The server behind the proxy is not running', message);
   });

@@ -1,6 +1,6 @@
 /** The echo example: its server with a client that is not ours, and its client with its server. */
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../interop/daemon.js';
+import { refusedPort } from './refused-port.js';
 import { expectToStop, Program, useServer } from './program.js';
 import { Client } from './ws-client.js';
 
@@ -53,7 +53,7 @@ describe('the echo client', () => {
   });
 
   it('says that nobody listens', async () => {
-    const port = String(await freePort());
+    const port = String(await refusedPort());
     const client = Program.start('echo/client.mjs', [`ws://127.0.0.1:${port}`]);
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toContain(`Nothing listens at 127.0.0.1:${port}`);

@@ -1,7 +1,7 @@
 /** The isomorphic example: the shared module in Node and in Chromium, with one server. */
 import { describe, expect, it } from 'vitest';
 import { describeInChromium } from '../browser/chromium.js';
-import { freePort } from '../interop/daemon.js';
+import { refusedPort } from './refused-port.js';
 import { expectToStop, Program, useServer } from './program.js';
 import { Client } from './ws-client.js';
 
@@ -18,7 +18,7 @@ describe('the server, and the shared module in Node', () => {
   });
 
   it('says that nobody listens', async () => {
-    const client = Program.start('isomorphic/client.mjs', [`ws://127.0.0.1:${String(await freePort())}`]);
+    const client = Program.start('isomorphic/client.mjs', [`ws://127.0.0.1:${String(await refusedPort())}`]);
     expect(await client.exited).toEqual({ code: 1, signal: null });
     expect(client.errorOutput).toContain('Nothing listens at');
   });

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { freePort } from '../interop/daemon.js';
+import { refusedPort } from './refused-port.js';
 import { Inbox } from '../interop/inbox.js';
 import { expectToStop, Program } from './program.js';
 import { Client, refusalOf, statusOfWrongKey } from './ws-client.js';
@@ -96,7 +96,7 @@ describe('the proxy', () => {
   });
 
   it('answers 502 when the target is not there', async () => {
-    const proxy = await Program.listening('proxy.mjs', { TARGET: `http://127.0.0.1:${String(await freePort())}` });
+    const proxy = await Program.listening('proxy.mjs', { TARGET: `http://127.0.0.1:${String(await refusedPort())}` });
     expect(await refusalOf(proxy.socketUrl())).toMatchObject({ status: 502 });
     await expectToStop(proxy);
     expect(proxy.errorOutput).toContain('ECONNREFUSED');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../interop/daemon.js';
+import { refusedPort } from './refused-port.js';
 import { expectToStop, Program } from './program.js';
 
 /** Passes connections on to a server, until it is told to break them. */
@@ -86,7 +86,7 @@ describe('the reconnecting client', () => {
     const network = await Network.to(first.port);
     const client = Program.start('reconnecting/client.mjs', [network.url]);
     const [, run = ''] = await client.printed(/^(\w+)-10 event/m);
-    network.leadTo(await freePort());
+    network.leadTo(await refusedPort());
     await expectToStop(first);
     await client.printed(/(next attempt[^]*){3}/);
     const delays = [...client.errorOutput.matchAll(/in (\d+) ms/g)].map(([, delay]) => Number(delay));
@@ -107,7 +107,7 @@ describe('the reconnecting client', () => {
   });
 
   it('can be stopped while it waits', async () => {
-    const client = Program.start('reconnecting/client.mjs', [`ws://127.0.0.1:${String(await freePort())}`]);
+    const client = Program.start('reconnecting/client.mjs', [`ws://127.0.0.1:${String(await refusedPort())}`]);
     await client.printed(/Nothing listens at .* next attempt/);
     expect(await client.stop('SIGINT')).toEqual({ code: 0, signal: null });
     expect(client.output).toBe('stopped\n');
