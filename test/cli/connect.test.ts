@@ -9,6 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, describe, it, onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { explain } from '../../src/cli/explain.js';
+import { HandshakeError } from '../../src/index.js';
 import { rawServer } from '../handshake/opening.js';
 import { Program } from './program.js';
 import { echo, serve } from './server.js';
@@ -69,6 +71,12 @@ describe('--execute', () => {
     });
     const program = new Program(['connect', '-x', 'go', '--wait', '1000', url]);
     expect(await program.end()).toEqual({ status: 0, out: '1\n2\n', err: '' });
+  });
+
+  it('with --wait ends after that time, with or without an answer', async () => {
+    const { url } = await serve(() => undefined);
+    const program = new Program(['connect', '-x', 'go', '--wait', '0.05', url]);
+    expect(await program.end()).toEqual({ status: 0, out: '', err: '' });
   });
 
   it('fails when the server closes instead of answering', async () => {
@@ -268,6 +276,18 @@ describe('why a connection could not be opened, and what to do', () => {
     const { port } = await rawServer((socket) => socket.end('HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n'));
     const { err } = await new Program(['connect', `ws://127.0.0.1:${String(port)}`]).end();
     expect(err).toContain('the server answered 302 Found: type the address that it leads to, /there');
+  });
+
+  it.each<[unknown, string, string]>([
+    [undefined, 'ws://a', 'ws://a: the connection failed'],
+    [new Error('of its own'), 'ws://a', 'ws://a: of its own'],
+    [{ message: '', code: 'constructor' }, 'ws://a', 'ws://a: '],
+    [{ code: 'ECONNRESET' }, 'wss://a', 'wss://a: it closed the connection before it answered: does it speak TLS'],
+    [{ message: 'ssl:wrong version number:' }, 'wss://a', 'wss://a: it does not speak TLS'],
+    [new HandshakeError('WATERSHED_UNEXPECTED_STATUS', 599, ''), 'ws://a', 'ws://a: the server answered 599: is this'],
+    [new HandshakeError('WATERSHED_UNEXPECTED_STATUS', 304, ''), 'ws://a', 'ws://a: the server answered 304 Not Mod'],
+  ])('%o at %s', (error, url, expected) => {
+    expect(explain(error, url)).toContain(expected);
   });
 
   it('a server that does not speak HTTP', async () => {

@@ -80,7 +80,8 @@ describe('messages for people', () => {
     ['{"id":12345678901234567}', '{"id":12345678901234567}'],
     [
       ' {"a":[1.5e3,true,null,"b: \\"c\\""]}',
-      '{\n  <cyan "a">: [\n    <yellow 1500>,\n    <yellow true>,\n    <yellow null>,\n    <green "b: \\"c\\"">\n  ]\n}',
+      '{\n  <cyan "a">: [\n    <yellow 1500>,\n    <yellow true>,\n    <yellow null>,\n' +
+        '    <green "b: \\"c\\"">\n  ]\n}',
     ],
   ])('JSON: %s', (text, expected) => {
     expect(prettyJson(text, paint)).toBe(expected);

@@ -25,6 +25,14 @@ async function next(socket: WebSocket): Promise<string> {
   return data.toString();
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 describe('watershed listen', () => {
   it('sends each message back, shows what passes, and ends all with 1001 at Ctrl-C', async () => {
     const { program, url } = await start();
@@ -63,6 +71,34 @@ describe('watershed listen', () => {
     expect(await next(socket)).toBe('ready');
     socket.send('hello');
     expect(await next(socket)).toBe('HELLO');
+    program.interrupt();
+    expect((await program.end()).status).toBe(0);
+  });
+
+  it('--exec reads no faster than its program does, and loses nothing', async () => {
+    const { program, url } = await start('--quiet', '--exec', 'sleep 0.2; cat');
+    const socket = await dial(url);
+    const lines = Array.from({ length: 3_000 }, (_, index) => String(index).padEnd(500, '.'));
+    const received: string[] = [];
+    const all = new Promise<void>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        if (received.push(data.toString()) === 2 * lines.length) resolve();
+      });
+    });
+    for (const line of lines) socket.send(line);
+    for (const line of lines) socket.send(Buffer.from(`${line}\n`));
+    await all;
+    expect(received).toEqual([...lines, ...lines]);
+    program.interrupt();
+    expect((await program.end()).status).toBe(0);
+  });
+
+  it('--exec ends a program that outlives its connection', async () => {
+    const { program, url } = await start('--exec', 'echo $$; exec sleep 1000');
+    const socket = new WebSocket(url);
+    const pid = Number(await next(socket));
+    socket.close();
+    await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
     program.interrupt();
     expect((await program.end()).status).toBe(0);
   });
