@@ -1,7 +1,7 @@
 /**
  * The soak: many connections between two processes of this machine, small traffic, connections that are closed and
- * reset at random and opened again, and at the end a look at what is left. It uses the built package. Exit status 1 says
- * that something is left, or went wrong.
+ * reset at random and opened again, and at the end a look at what is left. It uses the built package. Exit status 1
+ * says that something is left, or went wrong.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
