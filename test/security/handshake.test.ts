@@ -69,9 +69,10 @@ describe('names from the network are never keys of an object', () => {
   });
 });
 
-// What backtracks takes hours for these; the time limit of the test is what fails it.
-describe('header values are read in one pass', () => {
-  const LENGTH = 500_000;
+// One pass takes milliseconds. What begins anew at each character takes 10,000 million steps for each field, which is
+// far beyond the time limit, and what backtracks further never ends.
+describe('header values are read in one pass', { timeout: 10_000 }, () => {
+  const LENGTH = 100_000;
   const hostile: [name: string, value: string][] = [
     ['spaces between two names', `a${' '.repeat(LENGTH)}b`],
     ['tabs and spaces before a comma', `a${'\t '.repeat(LENGTH / 2)}`],
