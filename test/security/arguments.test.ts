@@ -19,6 +19,12 @@ describe.each([['server', serverEnd], ['client', clientEnd]])('a caller\'s numbe
   });
 });
 
+it('send of a number, by a WebSocket, sends its digits, as Web IDL has it', async () => {
+  const { webSocket, peer } = await opened(webSocketClient());
+  webSocket.send(1_000 as never);
+  expect((await peer.frame()).payload.toString()).toBe('1000');
+});
+
 describe('bytes are counted by byteLength, and a reason is a string', () => {
   it.each([['server', serverEnd], ['client', clientEnd]])('a view with wide elements is sent whole (%s)', async (_, open) => {
     const { connection, peer } = await open();

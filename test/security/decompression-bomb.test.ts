@@ -2,11 +2,15 @@
  * Messages that inflate without end: they are cut off at `maxPayload`, within memory in proportion to it, and the other
  * connections of the process go on.
  */
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import { constants, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { Watershed, type WatershedConnection, WebSocket } from '../../src/index.js';
-import { dialPeer, listen, next, type Peer, requestText } from '../classic/ends.js';
-import { binary, type Frame, fragments, text } from '../conformance/frames.js';
+import { Watershed, type WatershedConnection, WebSocket, type WebSocketErrorEvent } from '../../src/index.js';
+import { deferred, dialPeer, listen, next, type Peer, requestText } from '../classic/ends.js';
+import { binary, encodeFrame, type Frame, fragments, text } from '../conformance/frames.js';
+import { rawServer, switchingProtocols } from '../handshake/opening.js';
 import { heldMemory, KiB, MiB, watchMemory } from './memory.js';
 
 const OFFER = requestText({ 'sec-websocket-extensions': 'permessage-deflate' });
@@ -49,6 +53,44 @@ async function serve(maxPayload: number): Promise<{ bomber: Peer; bystander: Pee
   return { bomber, bystander, error };
 }
 
+/** A server that sends a bomb as soon as it has answered. */
+async function bombingServer(bomb: Frame): Promise<number> {
+  const frame = encodeFrame(bomb, false);
+  const { port } = await rawServer((socket, head) => {
+    socket.write(switchingProtocols(head, 'Sec-WebSocket-Extensions: permessage-deflate'));
+    socket.write(frame);
+  });
+  return port;
+}
+
+/** The ends beside the classic server: each meets a bomb, and gives its error. */
+const otherEnds: [name: string, meet: (bomb: Frame, maxPayload: number) => Promise<unknown>][] = [
+  ['the WebSocket of a server', async (bomb, maxPayload) => {
+    const error = deferred<unknown>();
+    const port = await listen((req, socket, head) => {
+      const webSocket = WebSocket.accept(req, socket, head, { maxPayload, perMessageDeflate: true });
+      webSocket.onerror = (event): void => { error.resolve(event.error); };
+    });
+    (await dialPeer(port, OFFER)).send(bomb);
+    return error.promise;
+  }],
+  ['the classic client', async (bomb, maxPayload) => {
+    const port = await bombingServer(bomb);
+    const key = Watershed.generateKey();
+    const headers = Watershed.requestHeaders(key, { perMessageDeflate: true });
+    const request = httpRequest({ port, host: '127.0.0.1', headers }).end();
+    const [res, socket, head] = (await once(request, 'upgrade')) as [IncomingMessage, Socket, Buffer];
+    const connection = Watershed.connect(res, socket, head, key, { maxPayload, perMessageDeflate: true });
+    return (await next(connection, 'error'))[0];
+  }],
+  ['the WebSocket of a client', async (bomb, maxPayload) => {
+    const port = await bombingServer(bomb);
+    const webSocket = new WebSocket(`ws://127.0.0.1:${String(port)}/`, { maxPayload, perMessageDeflate: true });
+    const [event] = (await once(webSocket, 'error')) as [WebSocketErrorEvent];
+    return event.error;
+  }],
+];
+
 describe('a decompression bomb', () => {
   it.each(bombs)('is cut off within the memory of maxPayload: %s', async (_, maxPayload, frames) => {
     const { bomber, bystander, error } = await serve(maxPayload);
@@ -89,6 +131,14 @@ describe('a decompression bomb', () => {
     }
     expect((await heldMemory()) - before).toBeLessThan(2 * maxPayload);
     expect(errors).toEqual(connections.map(() => expect.objectContaining({ closeCode }) as unknown));
+  });
+
+  it.each(otherEnds)('is cut off by %s, too', async (_, meet) => {
+    const maxPayload = 16 * MiB;
+    const bomb = binary(zeros(1_024), { rsv: 4 });
+    const stop = watchMemory();
+    expect(await meet(bomb, maxPayload)).toMatchObject({ code: 'WATERSHED_MESSAGE_TOO_BIG', closeCode: 1009 });
+    expect(stop().buffers).toBeLessThan(2 * maxPayload + 6 * bomb.payload.length + 4 * MiB);
   });
 
   it('sent by many connections at once costs each no more than maxPayload', async () => {

@@ -1,5 +1,5 @@
 /** Both faces on both ends of a connection, as what the rules of this folder say of all of them alike. */
-import type { ConnectionOptions, WebSocket } from '../../src/index.js';
+import { type ConnectionOptions, WatershedConnection, type WebSocket } from '../../src/index.js';
 import * as classic from '../classic/ends.js';
 import type { Frame } from '../conformance/frames.js';
 import * as standard from '../websocket/ends.js';
@@ -13,6 +13,8 @@ export interface End {
   /** The messages so far. */
   readonly messages: unknown[];
   readonly peer: classic.Peer;
+  /** Its classic face, which is made for a WebSocket when it is asked for. */
+  readonly connection: () => WatershedConnection;
 }
 
 type OpenEnd = (options?: ConnectionOptions, more?: readonly Frame[]) => Promise<End>;
@@ -21,11 +23,11 @@ function classicEnd(open: typeof classic.serverEnd): OpenEnd {
   return async (options, more) => {
     const messages: unknown[] = [];
     const failure = classic.deferred<{ closeCode: unknown; code: unknown }>();
-    const { peer } = await open({ ...options, closeTimeout: CLOSE_TIMEOUT }, (connection) => {
+    const { connection, peer } = await open({ ...options, closeTimeout: CLOSE_TIMEOUT }, (connection) => {
       connection.on('text', (text) => messages.push(text)).on('binary', (data) => messages.push(data));
       connection.on('error', (error) => { failure.resolve(error as never); });
     }, more);
-    return { failure: failure.promise, messages, peer };
+    return { failure: failure.promise, messages, peer, connection: () => connection };
   };
 }
 
@@ -39,11 +41,12 @@ function standardEnd(open: OpenStandard): OpenEnd {
   return async (options, more) => {
     const messages: unknown[] = [];
     const failure = classic.deferred<{ closeCode: unknown; code: unknown }>();
-    const { peer } = await open({ ...options, closeTimeout: CLOSE_TIMEOUT }, (webSocket) => {
+    const ends = open({ ...options, closeTimeout: CLOSE_TIMEOUT }, (webSocket) => {
       webSocket.onmessage = ({ data }): void => { messages.push(data); };
       webSocket.onerror = ({ error }): void => { failure.resolve(error as never); };
     }, more);
-    return { failure: failure.promise, messages, peer };
+    const { webSocket, peer } = await standard.opened(ends);
+    return { failure: failure.promise, messages, peer, connection: () => WatershedConnection.from(webSocket) };
   };
 }
 

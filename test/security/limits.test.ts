@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Watershed } from '../../src/index.js';
-import { deferred, fill, handMadeRequest, next, unreadEnd } from '../classic/ends.js';
+import { Watershed, WebSocket } from '../../src/index.js';
+import { deferred, fill, handMadeRequest, next } from '../classic/ends.js';
 import { duplexPair } from '../classic/duplex-pair.js';
 import { binary, continuation, encodeFrame, type Frame, opcodes, ping, text } from '../conformance/frames.js';
 import { everyEnd } from './ends.js';
@@ -51,12 +51,12 @@ describe('memory follows the bytes of a message', () => {
     const [ours, theirs] = duplexPair();
     const connection = Watershed.accept(handMadeRequest(), ours, Buffer.alloc(0));
     theirs.resume();
-    const count = 100_000;
+    const count = 50_000;
     const before = await heldMemory();
     theirs.write(encodeFrame(text('', { fin: false }), true));
     const fragment = encodeFrame(continuation(payload, { fin: false }), true);
     await pushAll(theirs, count, () => fragment);
-    // A Buffer for each would be 10 MB.
+    // A Buffer for each would be 5 MB.
     expect((await heldMemory()) - before).toBeLessThan(2 * MiB);
     const message = next(connection, 'text');
     theirs.write(encodeFrame(continuation('!'), true));
@@ -77,6 +77,25 @@ describe('memory follows the bytes of a message', () => {
     const [data] = await message;
     expect(data.equals(Buffer.alloc(100_000, 'x'))).toBe(true);
     connection.destroy();
+  });
+
+  it.each([
+    ['the classic server', (socket: Duplex): unknown => Watershed.accept(handMadeRequest(), socket, Buffer.alloc(0))],
+    ['the WebSocket of a server', (socket: Duplex): unknown => WebSocket.accept(handMadeRequest(), socket, Buffer.alloc(0))],
+  ])('and not the length that was announced (%s)', async (_, accept) => {
+    const [ours, theirs] = duplexPair();
+    accept(ours);
+    theirs.resume();
+    // 60 MiB, which maxPayload allows.
+    const header = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0x03, 0xc0, 0, 0, 1, 2, 3, 4]);
+    const before = await heldMemory();
+    await pushAll(theirs, 1, () => header);
+    await pushAll(theirs, 64, () => Buffer.alloc(KiB));
+    expect((await heldMemory()) - before).toBeLessThan(MiB);
+    await pushAll(theirs, 64, () => Buffer.alloc(64 * KiB));
+    // What has come, doubled at most.
+    expect((await heldMemory()) - before).toBeLessThan(9 * MiB);
+    ours.destroy();
   });
 
   it('so that 4 MiB in 65,537 frames are a message as good as any', async () => {
@@ -100,28 +119,39 @@ async function pushAll(stream: Duplex, count: number, chunkAt: (index: number) =
   await new Promise((resolve) => stream.write(chunkAt(count - 1), resolve));
 }
 
-describe('pongs that are owed to a peer that does not read', () => {
-  it('are one, the newest', async () => {
-    const { connection, peer } = await unreadEnd();
+describe.each(everyEnd)('%s answers pings', (_, open) => {
+  it('each, in order, while the peer reads', async () => {
+    const { peer } = await open();
+    const payloads = Array.from({ length: 1_000 }, (_, index) => String(index));
+    peer.send(...payloads.map((payload) => ping(payload)));
+    for (const payload of payloads) {
+      expect(await peer.frame()).toEqual({ opcode: opcodes.pong, payload: Buffer.from(payload) });
+    }
+  });
+
+  it('and owes one, the newest, to a peer that does not', async () => {
+    const { connection: find, peer } = await open();
+    const connection = find();
+    peer.socket.pause();
     await fill(connection);
     const { writableLength = 0 } = connection.socket ?? {};
-    const count = 20_000;
+    const count = 10_000;
     const arrived = deferred();
     let pings = 0;
     connection.on('ping', () => {
       if (++pings === count) arrived.resolve();
     });
-    for (let sent = 0; sent < count; sent++) peer.send(ping(`number ${String(sent)}`.padEnd(125)));
+    peer.send(...Array.from({ length: count }, (_, index) => ping(`number ${String(index)}`.padEnd(125))));
     await arrived.promise;
-    // Answering each would be 2.5 MB.
+    // Answering each would be 1.25 MB.
     expect((connection.socket?.writableLength ?? 0) - writableLength).toBeLessThan(KiB);
 
     peer.socket.resume();
     let frame = await peer.frame();
     while (frame.opcode !== opcodes.pong) frame = await peer.frame();
     expect(frame.payload.toString().trim()).toBe(`number ${String(count - 1)}`);
-    connection.end();
-    expect((await peer.frame()).opcode).toBe(opcodes.close);
+    connection.send('the last');
+    expect((await peer.frame()).payload.toString()).toBe('the last');
     connection.destroy();
   });
 });

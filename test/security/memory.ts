@@ -10,13 +10,23 @@ const collect = runInNewContext('gc') as () => void;
 
 /** Bytes that cannot be collected: V8's heap, what is beside it, and zlib's. */
 export async function heldMemory(): Promise<number> {
+  await collectAll();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Those of them that are in ArrayBuffers: what V8 compiles meanwhile is not. */
+export async function heldBuffers(): Promise<number> {
+  await collectAll();
+  return process.memoryUsage().arrayBuffers;
+}
+
+async function collectAll(): Promise<void> {
   // What a finalizer frees is free one turn of the event loop later.
   for (let round = 0; round < 3; round++) {
     collect();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 /** How much memory the process has at most, in bytes, beyond what it has now, until `stop` is called. */
