@@ -1,6 +1,8 @@
 // docs/errors.md: each row of its tables is produced with real sockets, and what the faces show is compared with what
 // the row says.
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Watershed, WatershedConnection, WebSocket } from '../../src/index.js';
 import { bothEnds, next } from '../classic/ends.js';
@@ -194,11 +196,18 @@ describe('all codes', () => {
   });
 
   it('has one for a socket that has ended', async () => {
-    const { server } = await bothEnds();
-    const socket = server.socket;
-    server.destroy();
-    expect(() => Watershed.accept({ headers: {} } as never, socket as never, null)).toThrow(
+    const socket = new Duplex();
+    socket.destroy();
+    await once(socket, 'close');
+    expect(() => Watershed.accept({ headers: {} } as never, socket, null)).toThrow(
       expect.objectContaining({ code: 'WATERSHED_SOCKET_DESTROYED' }),
+    );
+  });
+
+  it('has one for a socket that another listener has taken', async () => {
+    const { server } = await bothEnds();
+    expect(() => Watershed.accept({ headers: {} } as never, server.socket as never, null)).toThrow(
+      expect.objectContaining({ code: 'WATERSHED_SOCKET_TAKEN' }),
     );
   });
 

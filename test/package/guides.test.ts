@@ -25,6 +25,11 @@ const commands = new Map([
   ['npm run bench', 'test/bench has its scenarios; all of it takes too long'],
   ['npm run bench -- --quick', 'see npm run bench'],
   ['npm run bench -- --scenario echo-32', 'see npm run bench'],
+  ['npx watershed connect ws://localhost:8080', 'test/cli/connect.test.ts'],
+  ['npx watershed listen 8080', 'test/cli/listen.test.ts'],
+  ['npx watershed bench ws://localhost:8080', 'test/cli/bench.test.ts'],
+  ["watershed listen --exec 'sed -u s/cat/dog/' 8080", 'test/cli/listen.test.ts, with other programs'],
+  ['watershed listen --exec date 8080', 'test/cli/listen.test.ts, with other programs'],
   ['npx esbuild browser.mjs --bundle --format=esm --outfile=bundle.js', 'below, by its API with the same options'],
 ]);
 
