@@ -393,7 +393,8 @@ describe('between two messages', () => {
   /** Whether the memory that `use` has handed out is gone, though the codec is still there. */
   async function isFreed(use: () => Promise<Uint8Array>): Promise<boolean> {
     // Newer versions of Node inflate into the pool of Buffer, which is held whatever we do.
-    const isPooled = (bytes: Uint8Array): boolean => bytes.buffer.byteLength === Buffer.poolSize;
+    const poolLength = Buffer.allocUnsafe(1).buffer.byteLength;
+    const isPooled = (bytes: Uint8Array): boolean => bytes.buffer.byteLength === poolLength;
     const handedOut = await use().then((bytes) => (isPooled(bytes) ? undefined : new WeakRef(bytes.buffer)));
     // What a WeakRef was made for it holds until the end of the job, and what zlib has used until its stream is closed.
     for (let turn = 0; turn < 10 && handedOut?.deref() !== undefined; turn++) {
