@@ -22,9 +22,7 @@ export function describeGuide(
 ): void {
   describe(document, { timeout: 60_000 }, () => {
     const guide = new Guide(document, packages, installed);
-    afterAll(() => {
-      guide.remove();
-    });
+    afterAll(() => guide.remove());
     tests(guide);
     it('has no file that these tests do not take', () => {
       expect(guide.filesNotTaken).toEqual([]);
@@ -38,6 +36,7 @@ export class Guide {
   readonly #document: string;
   readonly #texts = new Map<string, string>();
   readonly #taken = new Set<string>();
+  readonly #programs: Program[] = [];
 
   constructor(document: string, packages: readonly string[], installed: string) {
     this.#document = document;
@@ -74,10 +73,12 @@ export class Guide {
     return readFileSync(join(this.folder, file));
   }
 
-  /** Starts a program of the document, on a free port where it listens. It is gone when the test is over. */
+  /** Starts a program of the document, on a free port where it listens. */
   start(file: string, args: readonly string[] = [], environment: Environment = {}): Program {
     this.take(file);
-    return new Program(this.folder, file, args, environment);
+    const program = new Program(this.folder, file, args, environment);
+    this.#programs.push(program);
+    return program;
   }
 
   /** Runs a program of the document to its end, and gives what it printed. */
@@ -96,7 +97,9 @@ export class Guide {
     return [...this.#texts.keys()].filter((file) => !this.#taken.has(file));
   }
 
-  remove(): void {
+  /** Ends what still runs, and takes the folder away. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#programs.map((program) => program.kill()));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

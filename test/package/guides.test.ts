@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { defaultConnectionOptions } from '../../src/options.js';
 import { describeInChromium } from '../browser/chromium.js';
 import { describeIfInstalled, isExecutable } from '../installed-program.js';
@@ -77,6 +77,7 @@ describeGuide('docs/getting-started.md', [], (guide) => {
     const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     guide.put('echo.mjs', ts.transpile(guide.take('echo.mts'), options));
     const server = new Program(guide.folder, 'echo.mjs', [], {});
+    onTestFinished(() => server.kill());
     const client = guide.start('client.mjs', [await server.address()]);
     await client.printed(/connected\n/);
     client.type('hello');
@@ -224,7 +225,7 @@ describe('every document', { timeout: 60_000 }, () => {
     try {
       await run('node', [tool('typescript/bin/tsc'), '-p', 'fragments'], place.folder);
     } finally {
-      place.remove();
+      await place.remove();
     }
   });
 

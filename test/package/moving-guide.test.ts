@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { Client } from './guide-client.js';
-import { describeGuide } from './guide-files.js';
+import { describeGuide } from './guide.js';
 
 describeGuide('docs/moving.md', ['ws', 'undici'], (guide) => {
   it('has a program for 0.4 that runs unchanged', async () => {

@@ -7,7 +7,9 @@ import { dialPeer, type Peer, requestText } from '../classic/ends.js';
 import { close, opcodes, text } from '../conformance/frames.js';
 import { describeWithProgram, freePort, startDaemon, temporaryDirectory } from '../interop/daemon.js';
 import { Client } from './guide-client.js';
-import { describeGuide, type Program, repository } from './guide-files.js';
+import { describeGuide } from './guide.js';
+import { repository } from './packed-project.js';
+import type { Program } from './program.js';
 
 describeGuide('docs/proxying.md', [], (guide) => {
   let backend: Program;

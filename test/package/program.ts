@@ -1,7 +1,6 @@
 // A program of a guide, in a process of its own. Knows nothing of what it does.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { onTestFinished } from 'vitest';
 
 export class Program {
   readonly #name: string;
@@ -10,7 +9,7 @@ export class Program {
   #output = '';
   #errors = '';
 
-  /** Starts it in a folder, on a free port where it listens. It is gone when the test is over. */
+  /** Starts it in a folder, on a free port where it listens. */
   constructor(folder: string, name: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
     this.#name = name;
     const env = { ...process.env, PORT: '0', ...environment };
@@ -21,10 +20,6 @@ export class Program {
     });
     this.#process.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       this.#errors += chunk;
-    });
-    onTestFinished(async () => {
-      this.#process.kill('SIGKILL');
-      await this.#ended;
     });
   }
 
@@ -62,6 +57,12 @@ export class Program {
   async stop(): Promise<string> {
     this.#process.kill('SIGINT');
     return (await this.end()).replace(/^listening on .*\n/m, '');
+  }
+
+  /** Ends it in any case. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
   }
 
   #failure(what: string): Error {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { describeWithProgram, freePort, startDaemon, temporaryDirectory } from '../interop/daemon.js';
 import { Client } from './guide-client.js';
-import { describeGuide } from './guide-files.js';
+import { describeGuide } from './guide.js';
 
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8');
 const ca = fixture('ca-cert.pem');
