@@ -29,7 +29,7 @@ import {
 } from './diagnostics.js';
 import type { SendCallback } from './frame-writer.js';
 import { Heartbeat } from './heartbeat.js';
-import { Inbound, type InboundHandler } from './inbound.js';
+import { Inbound, type InboundHandler, PauseReason } from './inbound.js';
 import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
 import { type EncodedMessage, Outbound, type OutboundHandler } from './outbound.js';
@@ -290,6 +290,16 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
     this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
     this.#isTurnFree = false;
+    if (this.outbound.owesPong) this.#awaitTurn();
+  }
+
+  /**
+   * Reads no more in this turn of the event loop. A peer that sends PINGs and does not read would take all of it, and
+   * not to read from it until it does would leave two such ends waiting for each other.
+   */
+  #awaitTurn(): void {
+    this.inbound.pause(PauseReason.TURN);
+    setImmediate(() => { this.inbound.resume(PauseReason.TURN); });
   }
 
   /**

@@ -197,6 +197,11 @@ export class Outbound implements FrameWriterHandler {
     else this.control(Opcode.PONG, payload);
   }
 
+  /** Whether the peer sends PINGs and does not read. */
+  get owesPong(): boolean {
+    return this.#owedPong !== undefined;
+  }
+
   /** The PING whose PONG is owed, now that the transport takes writes again. */
   takeOwedPong(): Buffer | undefined {
     const owedPong = this.#owedPong;
