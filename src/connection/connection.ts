@@ -290,13 +290,12 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
     this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
     this.#isTurnFree = false;
+    // A peer that sends PINGs and does not read would take all of this turn; and not to read from it until it does would
+    // leave two such ends waiting for each other.
     if (this.outbound.owesPong) this.#awaitTurn();
   }
 
-  /**
-   * Reads no more in this turn of the event loop. A peer that sends PINGs and does not read would take all of it, and
-   * not to read from it until it does would leave two such ends waiting for each other.
-   */
+  /** Reads no more in this turn of the event loop. */
   #awaitTurn(): void {
     this.inbound.pause(PauseReason.TURN);
     setImmediate(() => { this.inbound.resume(PauseReason.TURN); });
@@ -330,6 +329,15 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
 
   release(): void {
     this.outbound.release();
+  }
+
+  /** Delivers nothing further before `resume`: the caller has enough. */
+  pause(): void {
+    this.inbound.pause(PauseReason.TASKS);
+  }
+
+  resume(): void {
+    this.inbound.resume(PauseReason.TASKS);
   }
 
   isReading(): boolean {

@@ -9,9 +9,23 @@ export interface TaskScope {
   hold(): void;
   /** Runs what begins the first of them. */
   run(begin: () => void): void;
+  /** So many wait that no more are to come before {@link resume}. */
+  pause(): void;
+  resume(): void;
   /** The last one has run. */
   release(): void;
 }
+
+/**
+ * When so many tasks wait, each gets a `setImmediate`: Node.js runs all that were asked for in one turn, and all
+ * microtasks between two of them, in 130 ns each. A microtask and a tick take 330, and up to 900 in a process in which
+ * V8 has come to take ticks for long-lived, as it does where much is read from streams. But they need not wait for the
+ * other connections.
+ */
+const MANY = 32;
+
+/** So many are enough for a turn of the event loop: what waits is copied by each collection of garbage. */
+const LIMIT = 256;
 
 /** The shortest way to a microtask: `queueMicrotask` makes a resource for each, which takes twice as long. */
 const RESOLVED = Promise.resolve();
@@ -39,7 +53,10 @@ export class TaskQueue<Task> {
   /** Adds a task. It never runs inside the call. */
   push(task: Task): void {
     this.#tasks.push(task);
-    if (this.#isRunning) return;
+    if (this.#isRunning) {
+      if (this.#tasks.length === LIMIT) this.#scope.pause();
+      return;
+    }
     this.#isRunning = true;
     this.#scope.hold();
     // Each tick and each microtask of the queue is asked for in the one before, and so all are in this scope.
@@ -53,21 +70,32 @@ export class TaskQueue<Task> {
   };
 
   readonly #afterMicrotasks = (): void => {
-    process.nextTick(this.#runNext);
+    const waiting = this.#tasks.length - this.#next;
+    if (waiting < MANY) {
+      process.nextTick(this.#runNext);
+      return;
+    }
+    for (let count = 1; count < waiting; count++) setImmediate(this.#runOne);
+    setImmediate(this.#runNext);
   };
 
   readonly #runNext = (): void => {
     if (this.#next === this.#tasks.length) {
+      if (this.#next >= LIMIT) this.#scope.resume();
       this.#tasks.length = 0;
       this.#next = 0;
       this.#isRunning = false;
       this.#scope.release();
       return;
     }
+    this.#runOne();
+    this.#awaitMicrotasks();
+  };
+
+  readonly #runOne = (): void => {
     const task = this.#tasks[this.#next] as Task;
     // What was delivered must not be kept by what waits behind it.
     this.#tasks[this.#next++] = undefined as Task;
     this.#perform(task);
-    this.#awaitMicrotasks();
   };
 }

@@ -73,6 +73,41 @@ describe.each(bothEnds)("a %s's microtasks", (_end, makeEnd) => {
     expect(record).toEqual(chainsOf('1', '2', '3', '4', '5'));
   });
 
+  it.each([33, 2_000])('run between %i messages of one packet, in the order of the peer', async (count) => {
+    const { webSocket, peer } = await opened(makeEnd());
+    const record = recordChains(webSocket);
+    const names = Array.from({ length: count }, (_, index) => String(index));
+    const closed = once(webSocket, 'close');
+    peer.send(...names.map((name) => text(name)), close(1000));
+    peer.socket.end();
+    await closed;
+    await turn();
+    expect(record).toEqual(chainsOf(...names, 'close'));
+  });
+
+  it('leave the other connections their turns, and let what a listener sends out, however many messages come', async () => {
+    const { webSocket, peer } = await opened(makeEnd());
+    let heardInTurn = 0;
+    let most = 0;
+    webSocket.onmessage = ({ data }) => {
+      // The first of a turn.
+      if (heardInTurn++ === 0) {
+        setImmediate(() => {
+          most = Math.max(most, heardInTurn);
+          heardInTurn = 0;
+        });
+      }
+      webSocket.send(String(data));
+    };
+    const names = Array.from({ length: 3_000 }, (_, index) => String(index));
+    peer.send(...names.map((name) => text(name)));
+    for (const name of names) expect((await peer.frame()).payload.toString()).toBe(name);
+    // The first of a chunk is in a turn already, those that are kept of the chunk come in the next.
+    expect(most).toBeLessThanOrEqual(2 * 256);
+    peer.socket.destroy();
+    await once(webSocket, 'close');
+  });
+
   it('run between error and close', async () => {
     const { webSocket, peer } = await opened(makeEnd());
     const record = recordChains(webSocket);
@@ -270,6 +305,8 @@ describe('TaskQueue', () => {
     const scope = {
       hold: () => record.push('hold'),
       run: (begin: () => void) => { begin(); },
+      pause: () => undefined,
+      resume: () => undefined,
       release: () => {
         record.push('release');
         released.resolve();
@@ -293,7 +330,9 @@ describe('TaskQueue', () => {
   it('takes a hundred thousand tasks one by one as easily as ten', async () => {
     const released = deferred();
     const run = vi.fn((begin: () => void) => { begin(); });
-    const scope = { hold: () => undefined, run, release: () => { released.resolve(); } };
+    const pause = vi.fn();
+    const resume = vi.fn();
+    const scope = { hold: () => undefined, run, pause, resume, release: () => { released.resolve(); } };
     const perform = vi.fn((task: number) => { sum += task; });
     const queue = new TaskQueue(scope, perform);
     let sum = 0;
@@ -303,6 +342,9 @@ describe('TaskQueue', () => {
     expect(perform).toHaveBeenCalledTimes(100_000);
     // What comes after the first runs in its scope.
     expect(run).toHaveBeenCalledTimes(1);
+    // It had enough, and then no more.
+    expect(pause).toHaveBeenCalledTimes(1);
+    expect(resume).toHaveBeenCalledTimes(1);
   });
 });
 
