@@ -4,7 +4,7 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const shared = String.raw`\.\./(errors|options)\.js`;
+const shared = String.raw`\.\./(checks|errors|options)\.js`;
 const builtin = String.raw`node:[\w/]+`;
 const sibling = String.raw`\./[\w-]+\.js`;
 const enginesOf = (from) => String.raw`${from}/(connection|handshake|protocol)/[\w-]+\.js`;
@@ -42,9 +42,14 @@ export default defineConfig(
     message: 'The classic face imports its own files, the engine, and nothing of websocket/ but types.',
   }),
   room({
-    files: ['src/errors.ts', 'src/options.ts'],
+    files: ['src/errors.ts', 'src/nearest.ts'],
     imports: [],
-    message: 'errors.ts and options.ts import nothing.',
+    message: 'errors.ts and nearest.ts import nothing.',
+  }),
+  room({
+    files: ['src/options.ts', 'src/checks.ts'],
+    imports: [String.raw`\./(checks|nearest)\.js`],
+    message: 'options.ts imports checks.ts, which imports nearest.ts.',
   }),
   room({
     files: ['src/browser.ts'],
@@ -55,7 +60,7 @@ export default defineConfig(
     files: ['src/protocol/**/*.ts'],
     // Of node:process and node:worker_threads, facts of the platform: its version, and what may be transferred.
     imports: [sibling, shared, 'node:(buffer|crypto|process|worker_threads|zlib)'],
-    message: 'protocol/ is pure: it imports its own files, errors, options, and of Node what knows no socket.',
+    message: 'protocol/ is pure: it imports its own files, checks, errors, options, and of Node what knows no socket.',
   }),
   {
     files: ['src/protocol/**/*.ts'],
@@ -72,12 +77,12 @@ export default defineConfig(
   room({
     files: ['src/handshake/**/*.ts'],
     imports: [sibling, shared, builtin, String.raw`\.\./protocol/[\w-]+\.js`],
-    message: 'handshake/ imports its own files, protocol/, errors, options and node: modules.',
+    message: 'handshake/ imports its own files, protocol/, checks, errors, options and node: modules.',
   }),
   room({
     files: ['src/connection/**/*.ts'],
     imports: [sibling, shared, builtin, String.raw`\.\./protocol/[\w-]+\.js`],
-    message: 'connection/ imports its own files, protocol/, errors, options and node: modules.',
+    message: 'connection/ imports its own files, protocol/, checks, errors, options and node: modules.',
   }),
   room({
     files: ['src/websocket/**/*.ts'],
@@ -87,8 +92,8 @@ export default defineConfig(
   }),
   room({
     files: ['src/cli/**/*.ts'],
-    imports: [sibling, String.raw`\.\./index\.js`, builtin],
-    message: 'cli/ imports its own files, what the package exports and node: modules.',
+    imports: [sibling, String.raw`\.\./(index|nearest)\.js`, builtin],
+    message: 'cli/ imports its own files, what the package exports, nearest.ts and node: modules.',
   }),
   room({
     files: ['src/index.ts'],

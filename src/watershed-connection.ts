@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { types } from 'node:util';
+import { typeError } from './checks.js';
 import { WatershedError } from './errors.js';
 import type { Connection } from './connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from './connection/connection-listener.js';
@@ -12,7 +13,7 @@ import type { SendCallback } from './connection/frame-writer.js';
 import { PauseReason } from './connection/inbound.js';
 import type { ReadyState } from './connection/closing-handshake.js';
 import { MessageIterator } from './message-iterator.js';
-import { checkSendOptions, type SendOptions, typeError } from './options.js';
+import { checkSendOptions, type SendOptions } from './options.js';
 import { CloseCode } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';
 import type { WebSocket } from './websocket/interface.js';
@@ -373,6 +374,7 @@ export function toBytes(name: string, value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   // Of any realm, unlike instanceof: a test runner may have a realm of its own.
   if (types.isArrayBuffer(value)) return new Uint8Array(value);
-  const { message } = typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value);
-  throw new TypeError(/ is an (object|array)$/.test(message) ? `${message}: JSON.stringify makes a string of it` : message);
+  const isData = typeof value === 'object' && value !== null && !types.isPromise(value);
+  const advice = isData ? 'JSON.stringify makes a string of it' : undefined;
+  throw typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value, advice);
 }

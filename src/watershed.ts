@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { typeError } from './checks.js';
 import { broadcast } from './connection/broadcast.js';
 import { type CloseAllResult, ConnectionGroup, setGroupOf } from './connection/connection-group.js';
 import { connectionOf } from './connection/connection-of.js';
@@ -29,7 +30,6 @@ import {
   resolveConnectionOptions,
   resolveConnectOptions,
   type ResolvedConnectionOptions,
-  typeError,
 } from './options.js';
 import { CloseCode, encodeClosePayload } from './protocol/close-code.js';
 import { EMPTY } from './protocol/frame.js';

@@ -1,5 +1,6 @@
 /** The words of a command line: options by their definition, and for a wrong one what to type instead. */
 import { parseArgs } from 'node:util';
+import { nearest } from '../nearest.js';
 
 /** What was typed is wrong: the message says what to type instead. */
 export class UsageError extends Error {}
@@ -67,37 +68,4 @@ export function parse(args: readonly string[], options: Definitions): Parsed {
       return number;
     },
   };
-}
-
-/** The known word that was probably meant: one that a few letters make of it, or that it begins. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const lower = word.toLowerCase();
-  const [best] = known
-    .map((each) => ({ each, distance: each.startsWith(lower) && lower.length > 1 ? 1 : editDistance(lower, each) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best !== undefined && best.distance <= Math.max(1, word.length / 3) && word.length > 1 ? best.each : undefined;
-}
-
-/** How many letters have to be added, left out, changed or swapped with the next to make one word of the other. */
-function editDistance(a: string, b: string): number {
-  const rows: number[][] = [];
-  for (let i = 0; i <= a.length; i++) {
-    const row: number[] = [];
-    for (let j = 0; j <= b.length; j++) {
-      const at = (up: number, left: number): number => (up === 0 ? row : rows[i - up])?.[j - left] ?? Infinity;
-      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row.push(
-        i + j === 0
-          ? 0
-          : Math.min(
-              at(1, 0) + 1,
-              at(0, 1) + 1,
-              at(1, 1) + (a[i - 1] === b[j - 1] ? 0 : 1),
-              isSwapped ? at(2, 2) + 1 : Infinity,
-            ),
-      );
-    }
-    rows.push(row);
-  }
-  return rows[a.length]?.[b.length] ?? Infinity;
 }

@@ -1,6 +1,7 @@
 /** The command line: which command, with which words. */
 import { createRequire } from 'node:module';
-import { nearest, UsageError } from './arguments.js';
+import { nearest } from '../nearest.js';
+import { UsageError } from './arguments.js';
 import { bench } from './bench.js';
 import { connect } from './connect.js';
 import { listen } from './listen.js';

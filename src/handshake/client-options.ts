@@ -11,14 +11,16 @@ import {
   checkHeader,
   checkOptions,
   checkOrigin,
+  count,
+  milliseconds,
+  typeError,
+} from '../checks.js';
+import {
   connectionChecks,
   type ConnectionOptions,
-  count,
   defaultConnectionOptions,
   fillIn,
-  milliseconds,
   type ResolvedConnectionOptions,
-  typeError,
 } from '../options.js';
 
 /**

@@ -3,15 +3,14 @@
  * answers it. It sends nothing: node:http, or whatever made the request, does.
  */
 
+import { isToken, typeError } from '../checks.js';
 import { HandshakeError, type WatershedErrorCode } from '../errors.js';
 import {
   checkRequestOptions,
   type ConnectOptions,
-  isToken,
   type PerMessageDeflateOptions,
   type RequestOptions,
   resolvePerMessageDeflate,
-  typeError,
 } from '../options.js';
 import type { DeflateParameters } from '../protocol/permessage-deflate.js';
 import { parseExtensions } from './extensions.js';

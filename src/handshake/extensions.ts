@@ -3,7 +3,7 @@
  * twice, or makes no sense, is left to the extension that reads its parameters.
  */
 
-import { isToken } from '../options.js';
+import { isToken } from '../checks.js';
 import { isWhitespace } from './fields.js';
 
 /** One element of the header: an extension that a client offers, or that a server has agreed to. */

@@ -3,7 +3,7 @@
  * lines that are sent. Any field may be absent, and each value is read in one linear pass.
  */
 
-import { isToken, typeError } from '../options.js';
+import { isToken, typeError } from '../checks.js';
 
 /** Header fields as node:http gives them: names in lower case. */
 export type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;

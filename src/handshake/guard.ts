@@ -4,8 +4,8 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { typeError } from '../checks.js';
 import { WatershedError } from '../errors.js';
-import { typeError } from '../options.js';
 
 /**
  * Guards a socket until it is accepted or refused. A socket that has failed by then is destroyed, and `accept` says so.

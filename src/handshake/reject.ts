@@ -6,8 +6,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+import { checkHeaders, typeError } from '../checks.js';
 import { HandshakeError } from '../errors.js';
-import { checkHeaders, checkRejectOptions, type RejectOptions, typeError } from '../options.js';
+import { checkRejectOptions, type RejectOptions } from '../options.js';
 import { fieldLines } from './fields.js';
 import { guard, isTaken } from './guard.js';
 

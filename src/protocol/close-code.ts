@@ -2,8 +2,8 @@
  * Close codes, and the payload of a CLOSE frame (RFC 6455 sections 5.5.1 and 7.4).
  */
 import { isUtf8 } from 'node:buffer';
+import { typeError } from '../checks.js';
 import { ProtocolError } from '../errors.js';
-import { typeError } from '../options.js';
 import { EMPTY, MAX_CONTROL_PAYLOAD } from './frame.js';
 
 /** The status codes that this library sends by itself, or gives a name to (RFC 6455 section 7.4.1). */

@@ -3,7 +3,7 @@
  * section 3.1), a server's URL is what the request asks for.
  */
 import type { IncomingMessage } from 'node:http';
-import { isToken } from '../options.js';
+import { isToken } from '../checks.js';
 
 /** Schemes of a WebSocket URL; the last is `ws` over a Unix socket, as users of the `ws` package write it. */
 const SCHEMES = ['ws:', 'wss:', 'ws+unix:'];

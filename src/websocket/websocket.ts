@@ -7,6 +7,7 @@ import { Blob } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { typeError } from '../checks.js';
 import { Connection } from '../connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from '../connection/connection-listener.js';
 import { addFaces, connectionOf } from '../connection/connection-of.js';
@@ -22,7 +23,6 @@ import {
   defaultConnectionOptions,
   resolveAcceptOptions,
   type ResolvedConnectionOptions,
-  typeError,
 } from '../options.js';
 import type { WatershedConnection } from '../watershed-connection.js';
 import { BufferedAmount } from './buffered-amount.js';

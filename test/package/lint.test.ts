@@ -34,6 +34,9 @@ describe('the lint rule on imports', () => {
     ['src/connection/connection.ts', 'node:stream'],
     ['src/handshake/accept.ts', '../protocol/frame.js'],
     ['src/handshake/accept.ts', '../options.js'],
+    ['src/handshake/accept.ts', '../checks.js'],
+    ['src/options.ts', './checks.js'],
+    ['src/checks.ts', './nearest.js'],
     ['src/handshake/accept.ts', 'node:http'],
     ['src/protocol/receiver.ts', './frame.js'],
     ['src/protocol/receiver.ts', '../errors.js'],
@@ -45,6 +48,8 @@ describe('the lint rule on imports', () => {
   it.each([
     ['src/errors.ts', './options.js'],
     ['src/options.ts', './errors.js'],
+    ['src/checks.ts', './errors.js'],
+    ['src/nearest.ts', './checks.js'],
     ['src/options.ts', 'node:util'],
     ['src/browser.ts', './options.js'],
     ['src/browser.ts', 'node:events'],
