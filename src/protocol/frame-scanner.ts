@@ -94,8 +94,11 @@ export class FrameScanner {
       address = this.#exports.DECODING.value;
       this.memory.set(bytes.subarray(start, end), address);
     }
-    const units = this.#exports.decode(address, end - start);
+    const length = end - start;
+    const units = this.#exports.decode(address, length);
     if (units < 0) return undefined;
+    // As many as bytes: it is ASCII, and as a string of UTF-16 it would take twice the memory.
+    if (units === length) return this.memory.toString('latin1', address, address + length);
     const decoded = this.#exports.MASKING.value;
     return this.memory.toString('utf16le', decoded, decoded + units * 2);
   }
