@@ -2,7 +2,7 @@
  * UTF-8 to strings and back, in the way that is fastest where we are (RFC 6455 section 8.1: a text message is UTF-8).
  */
 import * as buffer from 'node:buffer';
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { versions } from 'node:process';
 import { DECODE_CAPACITY, frameScanner } from './frame-scanner.js';
 
@@ -25,6 +25,8 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
     if (scanner !== undefined) return scanner.decode(bytes, start, end);
   }
   const text = bytes.subarray(start, end);
+  // What is ASCII is Latin-1 too, and as a string of UTF-16 it would take twice the memory.
+  if (mayTranscode && isAscii(text)) return text.toString('latin1');
   if (!isUtf8(text)) return undefined;
   return mayTranscode ? transcode(text, 'utf8', 'utf16le').toString('utf16le') : text.toString();
 }
