@@ -118,9 +118,9 @@ describe('parseExtensions', () => {
     );
   });
 
-  it('reads a megabyte of what makes regular expressions backtrack', () => {
+  it('reads hundreds of kilobytes of what makes regular expressions backtrack', () => {
     // Quadratic work on any of these would not end within the test's time.
-    const size = 1_000_000;
+    const size = 300_000;
     expect(parseExtensions(`a; b="${'\\a'.repeat(size)}`)).toBeUndefined();
     expect(parseExtensions(`a; b="${'\\"'.repeat(size)}`)).toBeUndefined();
     expect(parseExtensions(`a${' '.repeat(size)}b`)).toBeUndefined();
