@@ -20,7 +20,8 @@ const keyWord = new Int32Array(keyBytes.buffer);
 /** The key as it stands behind the first bytes of a payload: its lowest byte is that of the next one. */
 export function rotateKey(key: number, bytes: number): number {
   const shift = (bytes & 3) * 8;
-  return shift === 0 ? key : (key >>> shift) | (key << (32 - shift));
+  // A shift by 32 is one by 0.
+  return (key >>> shift) | (key << (32 - shift));
 }
 
 /**

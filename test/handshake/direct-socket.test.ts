@@ -186,33 +186,6 @@ describe('a socket that is read directly', () => {
     expect(error.statusCode).toBe(403);
     await closed(server.sockets[0]);
   });
-
-  it('is not taken for the socket that a request of somebody else’s has made', async () => {
-    vi.resetModules();
-    const { request } = http;
-    // In place before the library: an interceptor that makes a connection as it is told, and uses one of its own.
-    replace(http, 'request', (options: http.RequestOptions) =>
-      request({
-        ...options,
-        createConnection: (...args) => {
-          options.createConnection?.(...args)?.on('error', () => undefined).destroy();
-          return net.connect(Number(options.port), '127.0.0.1');
-        },
-      }));
-    onTestFinished(() => { vi.resetModules(); });
-    const { openHandshake } = await import('../../src/handshake/request.js');
-    const { port } = await acceptingServer();
-    const readTo = await new Promise((resolve, reject) => {
-      openHandshake(new URL(`ws://127.0.0.1:${String(port)}`), [], {}, {
-        onEstablished: (established) => {
-          established.socket.destroy();
-          resolve(established.readTo);
-        },
-        onFailure: reject,
-      });
-    });
-    expect(readTo).toBeUndefined();
-  });
 });
 
 describe('a proxy from the environment', () => {

@@ -100,6 +100,16 @@ describe('mask', () => {
     }
   });
 
+  it('finds none in ASCII of any length, though the key has bytes above it', () => {
+    const key = [0x80, 0xff, 0xc1, 0xfe];
+    for (let length = 0; length < 300; length++) {
+      const source = definition(Buffer.alloc(length, 'Watershed'), key, 0);
+      const target = memory(length, 0);
+      expect(mask(source, 0, length, target, 0, keyNumber(key), 0) & 0x80).toBe(0);
+      expect(target.toString()).toBe('Watershed'.repeat(34).slice(0, length));
+    }
+  });
+
   it('takes the bytes of any typed array', () => {
     const target = Buffer.alloc(300);
     const source = new Uint8Array(new ArrayBuffer(310), 3, 300).fill(0x55);
