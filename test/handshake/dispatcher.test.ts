@@ -64,6 +64,19 @@ describe('a handshake by a MockAgent', () => {
     expect(unforeseen).toMatchObject({ code: 'UND_MOCK_ERR_MOCK_NOT_MATCHED' });
   });
 
+  it('asks the origin of https for wss', async () => {
+    const dispatcher = mockAgent();
+    dispatcher.get('https://example.com').intercept({ path: '/' }).reply(403, '');
+    expect(await open('wss://example.com/', { dispatcher }).failure).toMatchObject({ statusCode: 403 });
+  });
+
+  it('is refused by a 200', async () => {
+    const dispatcher = mockAgent();
+    dispatcher.get('http://example.com').intercept({ path: '/' }).reply(200, '');
+    const failure = await open('ws://example.com/', { dispatcher }).failure;
+    expect(failure).toMatchObject({ code: 'WATERSHED_UNEXPECTED_STATUS', statusCode: 200 });
+  });
+
   it.each([101, 103])('is failed when the mock answers %i and no more', async (status) => {
     const dispatcher = mockAgent();
     dispatcher.get('http://example.com').intercept({ path: '/' }).reply(status, '');
@@ -111,6 +124,32 @@ describe('a Dispatcher', () => {
     expect(await attempt.failure).toMatchObject({ code: 'TWICE' });
     await laterTick();
     expect(attempt.reports).toHaveLength(1);
+  });
+
+  it('is given each header field once, without those that it makes itself', async () => {
+    let given: { headers?: object } = {};
+    const dispatcher: Dispatcher = {
+      dispatch: (options) => {
+        given = options;
+        throw Object.assign(new Error('seen'), { code: 'SEEN' });
+      },
+    };
+    const headers = { origin: 'http://a.test', authorization: 'Bearer x' };
+    await open('ws://user:password@example.com/', { dispatcher, headers, origin: 'http://b.test' }).failure;
+    const names = Object.keys(given.headers ?? {}).map((name) => name.toLowerCase()).sort();
+    expect(names).toEqual(['authorization', 'origin', 'sec-websocket-key', 'sec-websocket-version']);
+    expect(given.headers).toMatchObject(headers);
+  });
+
+  it('is told why a request is abandoned', async () => {
+    const reasons: unknown[] = [];
+    const dispatcher = dispatcherThat((handler) => {
+      (handler.onConnect as (abort: (reason: Error) => void) => void)((reason) => { reasons.push(reason); });
+    });
+    const attempt = open('ws://example.com/', { dispatcher });
+    await laterTick();
+    attempt.handshake.abort();
+    expect(reasons).toMatchObject([{ code: 'WATERSHED_HANDSHAKE_ABORTED', message: 'The opening handshake is over' }]);
   });
 
   it('may answer twice: the first one counts', async () => {

@@ -160,6 +160,7 @@ describe('the answer of a server', () => {
 
   const wrongOffers = [
     'permessage-deflate; unknown',
+    'permessage-deflate; unknown=10',
     'permessage-deflate; __proto__',
     'permessage-deflate; server_no_context_takeover=true',
     'permessage-deflate; client_no_context_takeover=1',
@@ -252,6 +253,7 @@ describe('what a client makes of an answer', () => {
 
   it.each([
     'permessage-deflate; unknown',
+    'permessage-deflate; unknown=10',
     'permessage-deflate; __proto__',
     'permessage-deflate; server_no_context_takeover=true',
     'permessage-deflate; client_no_context_takeover=1',

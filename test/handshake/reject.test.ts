@@ -38,7 +38,13 @@ describe('reject', () => {
     socket.write('a frame');
     expect(String((await once(client, 'data'))[0])).toBe('a frame');
     process.off('warning', listener);
-    expect(warnings).toMatchObject([{ name: 'WatershedWarning', code: 'WATERSHED_SOCKET_TAKEN' }]);
+    expect(warnings).toMatchObject([{
+      name: 'WatershedWarning',
+      code: 'WATERSHED_SOCKET_TAKEN',
+      message:
+        'reject was given an upgrade that has been accepted already, and did nothing: ' +
+        "of a server's 'upgrade' listeners, only one may answer a request, for instance by its path",
+    }]);
     expect(socket.writable).toBe(true);
   });
 
@@ -119,6 +125,21 @@ describe('reject', () => {
     expect(statusLine).toBe('HTTP/1.1 502 Bad Gateway');
     expect(fields.join()).not.toContain('websocket');
     expect(body).toBe('Missing Upgrade Header');
+  });
+
+  it.each([300, 599])('takes the status %i', async (statusCode) => {
+    const { socket, client } = await server.upgrade();
+    reject(socket, statusCode);
+    expect((await readResponse(client)).statusLine).toMatch(`HTTP/1.1 ${String(statusCode)} `);
+  });
+
+  it('sends header fields in Latin-1, and each of its own once', async () => {
+    const { socket, client } = await server.upgrade();
+    reject(socket, 403, { headers: { date: 'today', 'X-Why': '\xe9' } });
+    const chunks = (await client.toArray()) as Buffer[];
+    const fields = Buffer.concat(chunks).toString('latin1').split('\r\n');
+    expect(fields.filter((field) => /^date:/i.test(field))).toEqual(['date: today']);
+    expect(fields).toContain('X-Why: \xe9');
   });
 
   it('gets the response through to a peer that has sent more, and then closes with the peer', async () => {
@@ -210,7 +231,7 @@ describe('an argument of reject that is wrong', () => {
     [600, {}, RangeError, /reason/],
     [403.5, {}, RangeError, /reason/],
     [NaN, {}, RangeError, /reason/],
-    ['403', {}, TypeError, /reason/],
+    ['403', {}, TypeError, /reason must be a HandshakeError or an HTTP status/],
     [new Error('no'), {}, TypeError, /reason/],
     [403, { body: 42 }, TypeError, /options\.body/],
     [403, { body: new ArrayBuffer(1) }, TypeError, /options\.body/],
@@ -221,7 +242,7 @@ describe('an argument of reject that is wrong', () => {
     [403, { headers: { 'X-A': ['a', 'b\n'] } }, RangeError, /X-A/],
     [403, { headers: { 'X-A': 42 } }, TypeError, /X-A/],
     [403, { headers: { 'X A': 'a' } }, RangeError, /X A/],
-    [new HandshakeError('WATERSHED_INVALID_REQUEST', 400, 'no', { 'X-A': 'a\r\nb' }), {}, RangeError, /X-A/],
+    [new HandshakeError('WATERSHED_INVALID_REQUEST', 400, 'no', { 'X-A': 'a\r\nb' }), {}, RangeError, /reason\.headers.*X-A/],
   ];
 
   it.each(wrong)('%o with %j throws, and nothing is written', async (reason, options, error, message) => {

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
+import { Turn } from '../../src/handshake/serialize.js';
 import { fieldOf, laterTick, open, rawServer, type RawServer, switchingProtocols } from './opening.js';
 
 const serialize = true;
@@ -161,9 +162,57 @@ describe('serialize', () => {
     expect((await attempt.failure).message).toContain('no lookup today');
   });
 
+  it('asks for an address of the family that was given', async () => {
+    const asked: unknown[] = [];
+    const options = {
+      serialize,
+      family: 6,
+      lookup: ((_host, options) => { asked.push(options); }) satisfies LookupFunction,
+    };
+    open('ws://one.test:8080', options);
+    await laterTick();
+    expect(asked).toEqual([{ family: 6 }]);
+  });
+
   it('works over a Unix socket too', async () => {
     const options = { serialize, socketPath: '/nowhere/socket' };
     const attempts = [open('ws://one.test/', options), open('ws://two.test/', options)];
     for (const attempt of attempts) expect((await attempt.failure).code).toBe('ENOENT');
+  });
+});
+
+describe('a turn', () => {
+  /** Turns with one key, and the names of those that have begun. */
+  function turns(key: string, ...names: string[]): [turns: Turn[], begun: string[]] {
+    const begun: string[] = [];
+    return [names.map((name) => new Turn(key, () => { begun.push(name); })), begun];
+  }
+
+  it('that is given up twice takes no place but its own', async () => {
+    const [[first, second], begun] = turns('twice', 'first', 'second', 'third');
+    first?.release();
+    first?.release();
+    await laterTick();
+    expect(begun).toEqual(['second']);
+    second?.release();
+    second?.release();
+    await laterTick();
+    expect(begun).toEqual(['second', 'third']);
+  });
+
+  it('is begun once, whoever behind it gives up', async () => {
+    const [[, second, third], begun] = turns('once', 'first', 'second', 'third');
+    await laterTick();
+    second?.release();
+    third?.release();
+    await laterTick();
+    expect(begun).toEqual(['first']);
+  });
+
+  it('is not begun when it is given up at once', async () => {
+    const [[only], begun] = turns('none', 'only');
+    only?.release();
+    await laterTick();
+    expect(begun).toEqual([]);
   });
 });
