@@ -25,7 +25,7 @@ describe('a blocked port', () => {
       const expected = isBlockedPort(port) ? 'bad port' : 'allowed';
       if ((await verdict(port)) !== expected) expect.fail(`${String(port)} is judged otherwise`);
     }
-  });
+  }, 20_000);
 
   it.each([
     'ws://127.0.0.1:22',
@@ -36,7 +36,10 @@ describe('a blocked port', () => {
     expect(attempt.reports).toEqual([]);
     const error = await attempt.failure;
     expect(error.code).toBe('WATERSHED_BLOCKED_PORT');
-    expect(error.message).toContain(`The port ${new URL(url).port} is blocked`);
+    expect(error.message).toBe(
+      `The port ${new URL(url).port} is blocked, as in browsers (Fetch Standard section 2.9): ` +
+        'take another, or set allowBlockedPorts',
+    );
   });
 
   it('is connected to with allowBlockedPorts', async () => {

@@ -154,6 +154,13 @@ describe('a socket that is read directly', () => {
     expect(socket.listenerCount('data')).toBe(0);
   });
 
+  it('is made as an agent makes its own: without delay, and kept alive', async () => {
+    const connect = vi.spyOn(net, 'connect');
+    onTestFinished(() => { connect.mockRestore(); });
+    expect(await isDirect()).toBe(true);
+    expect(connect).toHaveBeenCalledWith(expect.objectContaining({ noDelay: true, keepAlive: true }));
+  });
+
   it('gives a head that stays as it is while others read', async () => {
     const { port } = await rawServer((socket, head) => socket.write(`${switchingProtocols(head)}frames`));
     const { head } = await open(`ws://127.0.0.1:${String(port)}`).established;

@@ -179,8 +179,8 @@ describe('the target of a redirect', () => {
 
   it.each([
     ['ws://a', 'http://[', /no URL/],
-    ['ws://a', 'ftp://b', /scheme ftp/],
-    ['ws://a', 'javascript:1', /scheme javascript/],
+    ['ws://a', 'ftp://b', /^A redirect to the scheme ftp is not followed$/],
+    ['ws://a', 'javascript:1', /^A redirect to the scheme javascript is not followed$/],
     ['wss://a', 'ws://a', /from wss to ws/],
     ['wss://a', 'http://b', /from wss to ws/],
   ])('is refused: from %s to %s', (url, location, message) => {

@@ -41,15 +41,18 @@ describe('agent', () => {
     expect(agent.connections).toBe(1);
   });
 
-  /** An agent with idle connections to a server that resets each as soon as it is used again. */
-  async function staleConnections(count: number): Promise<{ agent: http.Agent; server: RawServer }> {
+  /** An agent with idle connections to a server that resets each as soon as it is used again, or does otherwise. */
+  async function staleConnections(
+    count: number,
+    answerAgain: (socket: Socket) => unknown = (socket) => socket.resetAndDestroy(),
+  ): Promise<{ agent: http.Agent; server: RawServer }> {
     const agent = new http.Agent({ keepAlive: true });
     onTestFinished(() => {
       agent.destroy();
     });
     const used = new Set<Socket>();
     const server = await rawServer((socket, head) => {
-      if (used.has(socket)) socket.resetAndDestroy();
+      if (used.has(socket)) answerAgain(socket);
       else if (head.includes('Upgrade')) socket.write(switchingProtocols(head));
       else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n');
       used.add(socket);
@@ -72,6 +75,13 @@ describe('agent', () => {
     const keys = server.heads.slice(1).map((head) => fieldOf(head, 'Sec-WebSocket-Key'));
     expect(keys).toHaveLength(2);
     expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  it('may have a connection on which the answer is none: that is a failure, and no other is taken', async () => {
+    const { agent, server } = await staleConnections(1, (socket) => socket.end('no HTTP\r\n\r\n'));
+    const error = await open(`ws://127.0.0.1:${String(server.port)}`, { agent }).failure;
+    expect(error.code).toBe('HPE_INVALID_CONSTANT');
+    expect(server.heads).toHaveLength(2);
   });
 
   it('is not asked again and again', async () => {

@@ -1,6 +1,6 @@
 // How the client's handshake is ended before there is an answer: by its deadline, its signal and its caller.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import type http from 'node:http';
 import { connect } from 'node:net';
 
@@ -76,6 +76,13 @@ describe('signal', () => {
     await laterTick();
     expect(socket.destroyed).toBe(false);
     expect(attempt.reports).toHaveLength(1);
+  });
+
+  it('holds no listener of ours when the handshake is over', async () => {
+    const { port } = await acceptingServer();
+    const { signal } = new AbortController();
+    await open(`ws://127.0.0.1:${String(port)}`, { signal }).established;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 

@@ -174,7 +174,9 @@ describe('a Unix socket', () => {
   it('cannot be combined with a dispatcher', () => {
     const dispatcher = { dispatch: () => true };
     const handler = { onEstablished: () => undefined, onFailure: () => undefined };
-    expect(() => openHandshake(new URL('ws+unix:/a:/'), [], { dispatcher }, handler)).toThrow(TypeError);
+    expect(() => openHandshake(new URL('ws+unix:/a:/'), [], { dispatcher }, handler)).toThrow(
+      new TypeError('A ws+unix: URL cannot be used with options.dispatcher'),
+    );
   });
 });
 
