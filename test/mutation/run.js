@@ -25,7 +25,12 @@ function mutationTest(room, options) {
   const measured = testResults.map(({ name, startTime, endTime }) => [path.relative('.', name), endTime - startTime]);
   writeFileSync(durations, JSON.stringify(Object.fromEntries(measured)));
 
-  return run('stryker', 'test/mutation/stryker.config.js', ...options);
+  const isGood = run('stryker', 'test/mutation/stryker.config.js', ...options);
+  // Stryker says nothing of a file that it could not load.
+  const { testFiles = {} } = JSON.parse(readFileSync(path.join(folder, 'report.json'), 'utf8'));
+  const missing = measured.map(([name]) => name).filter((name) => !(name in testFiles));
+  if (missing.length > 0) console.error(`Not among the judges: ${missing.join(', ')}`);
+  return isGood && missing.length === 0;
 }
 
 const [first, ...others] = process.argv.slice(2);
