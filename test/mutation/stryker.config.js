@@ -11,7 +11,9 @@ export default {
   ignoreStatic: true,
   disableTypeChecks: false,
   tempDirName: `${folder}/sandbox`,
-  timeoutMS: 3000,
+  // Beyond what the tests take: a mutant that never ends costs all of it.
+  timeoutMS: 5000,
+  timeoutFactor: Number(process.env['TF'] ?? 1.5),
   thresholds: { high: 95, low: 90, break: 90 },
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { allowColor: false, reportTests: false, logTests: false },

@@ -160,6 +160,36 @@ describe.each(senders)('Sender of $end', ({ isServer }) => {
     expect(sender.textLength).toBe(0);
   });
 
+  describe('a run', () => {
+    const texts = ['', 'a', 'Hello', 'b'.repeat(124), 'c'.repeat(125), ''];
+    const runOf = (parts: readonly string[]): string => parts.reduce((run, text) => sender.addToRun(run, text), '');
+
+    it('becomes a frame for each text, and nothing beside them', () => {
+      const run = runOf(texts);
+      expect(sender.maxRunLength(run)).toBe(run.length + 4);
+      const target = memory(5 + sender.maxRunLength(run) + 3);
+      const end = sender.writeRun(target, 5, run);
+      expect(end).toBe(5 + texts.reduce((sum, text) => sum + sender.frameLength(text.length), 0));
+      expect(sender.textLength).toBe(texts.join('').length);
+      expect(target.subarray(0, 5)).toEqual(memory(5));
+      expect(target.subarray(end)).toEqual(memory(target.length - end));
+      expect(receive([target.subarray(5, end)], { isServer: !isServer })).toEqual(texts.map((text) => ['text', text]));
+    });
+
+    it('is not written when a text is not ASCII', () => {
+      for (const text of ['\x80', 'é', '水']) {
+        const run = runOf(['Hello', text, 'Hello']);
+        const target = memory(7 + sender.maxRunLength(run));
+        expect(sender.writeRun(target, 7, run)).toBe(7);
+      }
+    });
+
+    it('gives its texts back', () => {
+      expect([...sender.textsOf(runOf([...texts, 'é', '水']))]).toEqual([...texts, 'é', '水']);
+      expect([...sender.textsOf('')]).toEqual([]);
+    });
+  });
+
   it('is understood by the receiver of the other end, whatever the messages', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
