@@ -67,6 +67,19 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(events[2]?.[1]).toBe(wide.toString());
   });
 
+  it('gives binary messages in ArrayBuffers of exactly their length when it is told to', () => {
+    const recorder = new Recorder();
+    const receiver = new Receiver(recorder, { isServer, maxPayload: 2 ** 20, maxFragments: 10 });
+    receiver.useArrayBuffers();
+    const lengths = [1, 64, 65, 500, 1024, 5000, 70_000];
+    const frames = lengths.map((length) => bytesOf({ opcode: BINARY, payload: Buffer.alloc(length, length) }));
+    receiver.push(Buffer.concat(frames));
+    for (const frame of frames) receiver.push(frame);
+    const received = recorder.events.map(([, data]) => data as Buffer);
+    expect(received.map((data) => data.buffer.byteLength)).toEqual([...lengths, ...lengths]);
+    for (const data of received) expect(data.equals(Buffer.alloc(data.length, data.length))).toBe(true);
+  });
+
   it('joins the fragments of a message, empty ones too, and delivers control frames that come between them', () => {
     const bytes = bytesOf(
       { opcode: TEXT, payload: '', fin: false },
