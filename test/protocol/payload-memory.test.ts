@@ -36,6 +36,10 @@ describe('memory for a message', () => {
     }
   });
 
+  it('is a part of the pool of Node where it is short', () => {
+    expect(allocatePayload(500).buffer.byteLength).toBeGreaterThan(4 * KIB);
+  });
+
   it('is shared from 1 KiB on, in words, and cannot be transferred then', () => {
     const first = allocatePayload(2 * KIB + 1);
     const second = allocatePayload(2 * KIB);

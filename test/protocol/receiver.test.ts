@@ -80,6 +80,38 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     for (const data of received) expect(data.equals(Buffer.alloc(data.length, data.length))).toBe(true);
   });
 
+  it.each([
+    ['binary', BINARY, Buffer.alloc(200_000, 'Watershed \xff', 'latin1')],
+    ['ASCII', TEXT, Buffer.from('Watershed '.repeat(20_000))],
+    ['text', TEXT, Buffer.from('a€🌊'.repeat(25_000))],
+  ])('joins the long parts of a message that came in chunks of its own: %s', (_, opcode, payload) => {
+    const bytes = bytesOf({ opcode, payload: payload.subarray(0, 90_001), fin: false }, {
+      opcode: CONTINUATION,
+      payload: payload.subarray(90_001),
+    });
+    for (const size of [17_001, 40_000, 65_537, 150_000]) {
+      const recorder = new Recorder();
+      const receiver = new Receiver(recorder, { isServer, maxPayload: 2 ** 20, maxFragments: 10 });
+      for (let start = 0; start < bytes.length; start += size) {
+        receiver.push(Buffer.from(Uint8Array.from(bytes.subarray(start, start + size)).buffer), true);
+      }
+      const [[, message] = []] = recorder.events;
+      const received = typeof message === 'string' ? Buffer.from(message) : (message as Buffer);
+      expect(recorder.events.map(([name]) => name)).toEqual([opcode === TEXT ? 'text' : 'binary']);
+      expect(received.equals(payload)).toBe(true);
+    }
+  });
+
+  it('fails a long part that is not UTF-8 as it comes in a chunk of its own', () => {
+    const payload = Buffer.alloc(40_000, 'a');
+    payload[30_000] = 0xff;
+    const bytes = bytesOf({ opcode: TEXT, payload, fin: false });
+    const recorder = new Recorder();
+    const receiver = new Receiver(recorder, { isServer, maxPayload: 2 ** 20, maxFragments: 10 });
+    receiver.push(Buffer.from(Uint8Array.from(bytes.subarray(0, 35_000)).buffer), true);
+    expect(recorder.error.code).toBe('WATERSHED_INVALID_UTF8');
+  });
+
   it('joins the fragments of a message, empty ones too, and delivers control frames that come between them', () => {
     const bytes = bytesOf(
       { opcode: TEXT, payload: '', fin: false },
