@@ -13,7 +13,7 @@ export default {
   tempDirName: `${folder}/sandbox`,
   // Beyond what the tests take: a mutant that never ends costs all of it.
   timeoutMS: 5000,
-  timeoutFactor: Number(process.env['TF'] ?? 1.5),
+  timeoutFactor: 1.25,
   thresholds: { high: 95, low: 90, break: 90 },
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { allowColor: false, reportTests: false, logTests: false },

@@ -11,7 +11,7 @@ const room = process.env['WATERSHED_MUTATION_ROOM'] ?? 'protocol';
 const judges: Record<string, { include: string[]; exclude?: string[] }> = {
   protocol: {
     include: ['test/protocol/*.test.ts'],
-    exclude: ['test/protocol/receiver-splits.test.ts', ...(process.env['PHASE1'] ? ['test/protocol/receiver-memory.test.ts'] : [])],
+    exclude: ['test/protocol/receiver-splits.test.ts'],
   },
   handshake: {
     include: [
@@ -55,7 +55,7 @@ export default defineConfig({
     isolate: false,
     sequence: { sequencer: QuickFirst },
     // What a mutant keeps from coming is not waited for long. In protocol/ everything is there at once, or computes.
-    testTimeout: room === 'protocol' ? 20_000 : 4000,
-    hookTimeout: 4000,
+    testTimeout: room === 'protocol' ? 20_000 : 5000,
+    hookTimeout: 5000,
   },
 });
