@@ -5,8 +5,9 @@
  */
 
 // As objects, not by name: what a program puts in the place of `http.request` or `net.connect` is seen.
-import http, { type Agent } from 'node:http';
+import type { Agent } from 'node:http';
 import net, { type Socket, type TcpNetConnectOpts } from 'node:net';
+import { http } from './node-http.js';
 
 /**
  * Has what a socket reads given to `take`, chunk by chunk, instead of being emitted as `'data'`. The memory of a chunk

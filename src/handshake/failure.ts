@@ -2,10 +2,10 @@
  * Why a client's opening handshake has failed, as an error with a code and a message that says what to do.
  */
 
-import { STATUS_CODES } from 'node:http';
 
 import { HandshakeError, WatershedError } from '../errors.js';
 import type { HandshakeResponse } from './client.js';
+import { http } from './node-http.js';
 import { isRedirect } from './redirect.js';
 import { hostOf, portOf } from './target.js';
 
@@ -15,7 +15,7 @@ const NO_WEBSOCKET =
 /** The failure of a handshake that was answered otherwise than with an upgrade. */
 export function unexpectedStatus(response: HandshakeResponse): HandshakeError {
   const { statusCode = 0, headers } = response;
-  const status = `${String(statusCode)} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd();
+  const status = `${String(statusCode)} ${http.STATUS_CODES[statusCode] ?? ''}`.trimEnd();
   const advice = adviceFor(response);
   const message =
     statusCode === 101

@@ -3,13 +3,14 @@
  */
 
 // As objects, not by name: what a program puts in the place of `http.request` is used.
-import http, { type Agent, type ClientRequest } from 'node:http';
+import type { Agent, ClientRequest } from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 
 import type { TransportOptions } from './client-options.js';
 import { DirectSocket, isAgentDispensable } from './direct-socket.js';
 import type { Exchange, ExchangeHandler, ExchangeRequest } from './exchange.js';
+import { http } from './node-http.js';
 import { hostOf, portOf } from './target.js';
 
 export class HttpExchange implements Exchange {

@@ -3,7 +3,6 @@
  * (RFC 6455 section 4.2.2). It knows nothing of why.
  */
 
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { checkHeaders, typeError } from '../checks.js';
@@ -11,6 +10,7 @@ import { HandshakeError } from '../errors.js';
 import { checkRejectOptions, type RejectOptions } from '../options.js';
 import { fieldLines } from './fields.js';
 import { guard, isTaken } from './guard.js';
+import { http } from './node-http.js';
 
 /**
  * How long the peer has to take the response and to end its side, in milliseconds. Destroying the socket at once
@@ -61,7 +61,7 @@ function warnOfTaken(): void {
 function refusalResponse(reason: unknown, options: RejectOptions): Buffer {
   checkRejectOptions(options);
   const { statusCode, message, headers } = describe(reason);
-  const reasonPhrase = STATUS_CODES[statusCode] ?? '';
+  const reasonPhrase = http.STATUS_CODES[statusCode] ?? '';
   const body = Buffer.from(options.body ?? message ?? reasonPhrase);
 
   // Keyed by the name in lower case, so that a later field takes the place of an earlier one.

@@ -37,6 +37,7 @@ import {
 import { defineInterface } from './define-interface.js';
 import { EventHandlers } from './event-handlers.js';
 import {
+  chainToPlatform,
   createCloseEvent,
   createErrorEvent,
   createEvent,
@@ -196,6 +197,7 @@ export class WebSocket extends EventTarget {
       );
     }
     const connection = this.#connection;
+    chainToPlatform();
     this.#bufferedAmount = new BufferedAmount(connection);
     // What the handlers of one batch send leaves together, after the last event.
     this.#tasks = new TaskQueue(connection, this.#perform);

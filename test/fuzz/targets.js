@@ -6,12 +6,14 @@
  */
 import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+// An `import` of it loads undici on Node 22, which makes its WebAssembly while there is none below.
+const { createServer: createHttpServer, request: httpRequest } = process.getBuiltinModule('node:http');
 
 const DIST = new URL('../../dist/', import.meta.url);
 

@@ -53,7 +53,10 @@ describe('a WebSocket', () => {
   it.each([
     ['keeps the process alive while it is OPEN', 'ws.onopen = alive;', ['alive', 'exit']],
     ['does not when it was unref’d', `ws.onopen = () => { ws[${UNREF}](); };`, ['exit']],
-    ['does not when it was unref’d before it was open', `ws[${UNREF}](); ws.onopen = () => console.log('open'); setTimeout(() => 0, 100);`, ['open', 'exit']],
+    ['does not when it was unref’d before it was open', `
+      ws[${UNREF}]();
+      const until = setInterval(() => undefined, 1_000);
+      ws.onopen = () => { console.log('open'); clearInterval(until); };`, ['open', 'exit']],
     ['does again when it was ref’d', `ws.onopen = () => { ws[${UNREF}](); ws[${REF}](); alive(); };`, ['alive', 'exit']],
     ['does not when it is CLOSED, with its timers and what was dropped', `
       ws.onopen = () => { ws.send('x'); ws.close(); };
