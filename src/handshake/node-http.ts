@@ -3,6 +3,4 @@
  * undici: 40 ms and 7 MB for a program that has no other use for it, and the end of it where there is no WebAssembly
  * (`--jitless` of Node 22).
  */
-import { getBuiltinModule } from 'node:process';
-
-export const http = getBuiltinModule('node:http');
+export const http = process.getBuiltinModule('node:http');

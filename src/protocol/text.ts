@@ -3,7 +3,6 @@
  */
 import * as buffer from 'node:buffer';
 import { isAscii, isUtf8 } from 'node:buffer';
-import { versions } from 'node:process';
 import { DECODE_CAPACITY, frameScanner } from './frame-scanner.js';
 
 /**
@@ -11,7 +10,8 @@ import { DECODE_CAPACITY, frameScanner } from './frame-scanner.js';
  * WebAssembly. Longer text goes by way of UTF-16, which takes 2 to 4 times less too and, unlike the other two, no more
  * when characters of all lengths come mixed. From Node 24 on the platform is as fast or faster.
  */
-const isPlatformSlow = Number.parseInt(versions.node) < 24;
+// eslint-disable-next-line no-restricted-globals -- a fact of the platform, and no import has it without side effects
+const isPlatformSlow = Number.parseInt(process.versions.node) < 24;
 const TRANSCODE_FROM = 2048;
 /** A platform without ICU has none. */
 const { transcode } = buffer as Partial<typeof buffer>;

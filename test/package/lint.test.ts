@@ -64,6 +64,7 @@ describe('the lint rule on imports', () => {
     ['src/protocol/receiver.ts', 'buffer'],
     ['src/handshake/accept.ts', '../connection/connection.js'],
     ['src/handshake/accept.ts', '../watershed.js'],
+    ['src/handshake/accept.ts', 'node:process'],
     ['src/connection/connection.ts', '../handshake/accept.js'],
     ['src/connection/connection.ts', '../watershed-connection.js'],
     ['src/connection/connection.ts', 'stream'],
