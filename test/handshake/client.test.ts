@@ -86,6 +86,12 @@ describe('checkResponse', () => {
     expect(error.statusCode).toBe(0);
   });
 
+  it.each([undefined, null, 'res', {}, { headers: null }, { headers: 'a' }])('fails for %j, which is none', (response) => {
+    expect(() => checkResponse(response as never, 'dGhlIHNhbXBsZSBub25jZQ==')).toThrow(
+      "res must be the response that came with 'upgrade', but is",
+    );
+  });
+
   it.each([
     [{ connection: undefined }, 'Missing Connection Header'],
     [{ connection: 'close' }, 'Missing Connection Header'],

@@ -48,7 +48,12 @@ describe('checkSocket', () => {
     const { socket: other } = await server.upgrade();
     other.end();
     expect(isTaken(other)).toBe(false);
-    expect(() => { checkSocket(other); }).toThrow(expect.objectContaining({ code: 'WATERSHED_SOCKET_TAKEN' }) as Error);
+    expect(() => { checkSocket(other); }).toThrow(expect.objectContaining({
+      code: 'WATERSHED_SOCKET_TAKEN',
+      message:
+        "This upgrade has been accepted or rejected already: of a server's 'upgrade' listeners, only one may answer a " +
+        'request, for instance by its path',
+    }) as Error);
   });
 
   it.each([undefined, null, {}, 'socket', new Readable(), new Writable()])('throws for %s, which is no socket', (value) => {

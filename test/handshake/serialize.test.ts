@@ -174,6 +174,16 @@ describe('serialize', () => {
     expect(asked).toEqual([{ family: 6 }]);
   });
 
+  it('lets handshakes to other Unix sockets go on', async ({ skip }) => {
+    if (process.platform !== 'linux') skip('There are no abstract sockets here');
+    const paths = ['one', 'two'].map((name) => `\0watershed-serialize-${name}-${String(process.pid)}`);
+    for (const path of paths) {
+      const server = await rawServer(undefined, { path });
+      open('ws://localhost/', { serialize, socketPath: path });
+      await requests(server, 1);
+    }
+  });
+
   it('works over a Unix socket too', async () => {
     const options = { serialize, socketPath: '/nowhere/socket' };
     const attempts = [open('ws://one.test/', options), open('ws://two.test/', options)];
