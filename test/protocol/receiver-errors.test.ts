@@ -171,6 +171,18 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     }
   });
 
+  it.each([0, 1, 125, 126, 1000, 60_000, 65_535])('fails a message of one byte more than maxPayload (%i) that is there', (n) => {
+    for (const opcode of [TEXT, BINARY]) {
+      const name = opcode === TEXT ? 'text' : 'binary';
+      const exact = bytesOf({ opcode, payload: Buffer.alloc(n, 'x') });
+      const larger = bytesOf({ opcode, payload: Buffer.alloc(n + 1, 'x') });
+      const namesOf = (...chunks: Buffer[]): string[] => receive(chunks, { isServer, maxPayload: n }).map(([event]) => event);
+      expect(namesOf(larger)).toEqual(['error']);
+      expect(namesOf(Buffer.concat([exact, larger, exact]))).toEqual([name, 'error']);
+      expect(namesOf(Buffer.concat([exact, exact, larger.subarray(0, -1)]))).toEqual([name, name, 'error']);
+    }
+  });
+
   it('takes no more than a string or a buffer can hold where maxPayload is lifted', () => {
     for (const [opcode, most] of [
       [TEXT, constants.MAX_STRING_LENGTH],

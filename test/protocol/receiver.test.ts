@@ -112,6 +112,20 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(recorder.error.code).toBe('WATERSHED_INVALID_UTF8');
   });
 
+  it('goes on where it was when its handler has fed another receiver', () => {
+    const textsOf = (word: string): string[] => Array.from({ length: 40 }, (_, index) => `${word} ${String(index)}`);
+    const framesOf = (texts: readonly string[]): Buffer =>
+      bytesOf(...texts.map((payload) => ({ opcode: TEXT, payload })));
+    const inner = new Recorder();
+    const other = new Receiver(inner, { isServer, maxPayload: 1000, maxFragments: 10 });
+    const feed = (): void => { other.push(framesOf(textsOf('another one, and longer'))); };
+    const { receiver, recorder } = acting({ 0: feed, 20: feed, 39: feed });
+    receiver.push(framesOf(textsOf('one')));
+    feed();
+    expect(recorder.events.map(([, text]) => text)).toEqual(textsOf('one'));
+    expect(inner.events.map(([, text]) => text)).toEqual(Array(4).fill(textsOf('another one, and longer')).flat());
+  });
+
   it('joins the fragments of a message, empty ones too, and delivers control frames that come between them', () => {
     const bytes = bytesOf(
       { opcode: TEXT, payload: '', fin: false },
