@@ -112,6 +112,34 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(recorder.error.code).toBe('WATERSHED_INVALID_UTF8');
   });
 
+  it('gives binary messages of all lengths out of a chunk of its own', () => {
+    const lengths = [1, 2000, 64, 5000, 65, 16_000, 16_384, 1023, 1024, 2001];
+    const frames = lengths.map((length, index) => ({ opcode: BINARY, payload: Buffer.alloc(length, index + 1) }));
+    // More than the scanner takes at once.
+    const bytes = bytesOf(...frames, ...frames, ...frames);
+    const recorder = new Recorder();
+    const receiver = new Receiver(recorder, { isServer, maxPayload: 2 ** 20, maxFragments: 10 });
+    receiver.push(Buffer.from(Uint8Array.from(bytes).buffer), true);
+    const received = recorder.events.map(([, data]) => data as Buffer);
+    const expected = [...frames, ...frames, ...frames].map(({ payload }) => payload);
+    expect(received.map((data) => data.length)).toEqual(expected.map((data) => data.length));
+    expect(received.every((data, index) => data.equals(expected[index] as Buffer))).toBe(true);
+  });
+
+  it('keeps the order when its handler stops it, pushes more and resumes it', () => {
+    const textFrames = (...texts: string[]): Buffer => bytesOf(...texts.map((payload) => ({ opcode: TEXT, payload })));
+    const { receiver, recorder } = acting({
+      0: () => {
+        receiver.stop();
+        receiver.push(textFrames('d'));
+        receiver.resume();
+        receiver.push(textFrames('e'));
+      },
+    });
+    receiver.push(textFrames('a', 'b', 'c'));
+    expect(recorder.events.map(([, text]) => text)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
   it('goes on where it was when its handler has fed another receiver', () => {
     const textsOf = (word: string): string[] => Array.from({ length: 40 }, (_, index) => `${word} ${String(index)}`);
     const framesOf = (texts: readonly string[]): Buffer =>
