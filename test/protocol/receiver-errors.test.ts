@@ -183,6 +183,18 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     }
   });
 
+  it('fails a new message before the last one is complete, however long it is and whatever comes behind it', () => {
+    for (const length of [0, 1, 5, 125, 129, 5000]) {
+      for (const opcode of [TEXT, BINARY]) {
+        const whole = bytesOf({ opcode, payload: Buffer.alloc(length, 'x') });
+        for (const behind of [[], [whole], [whole, whole]]) {
+          const bytes = Buffer.concat([bytesOf({ opcode: TEXT, payload: 'a', fin: false }), whole, ...behind]);
+          expect(errorOf(bytes, { isServer }).code).toBe('WATERSHED_EXPECTED_CONTINUATION');
+        }
+      }
+    }
+  });
+
   it('takes no more than a string or a buffer can hold where maxPayload is lifted', () => {
     for (const [opcode, most] of [
       [TEXT, constants.MAX_STRING_LENGTH],
