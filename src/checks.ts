@@ -171,6 +171,6 @@ function show(value: unknown): string {
 }
 
 /** Of any realm. It would have no options, and so it would be taken for none. */
-function isPromise(value: unknown): boolean {
+export function isPromise(value: unknown): boolean {
   return Object.prototype.toString.call(value) === '[object Promise]';
 }

@@ -4,7 +4,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { types } from 'node:util';
-import { typeError } from './checks.js';
+import { isPromise, typeError } from './checks.js';
 import { WatershedError } from './errors.js';
 import type { Connection } from './connection/connection.js';
 import type { ConnectionEnd, ConnectionListener } from './connection/connection-listener.js';
@@ -374,7 +374,7 @@ export function toBytes(name: string, value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   // Of any realm, unlike instanceof: a test runner may have a realm of its own.
   if (types.isArrayBuffer(value)) return new Uint8Array(value);
-  const isData = typeof value === 'object' && value !== null && !types.isPromise(value);
+  const isData = typeof value === 'object' && value !== null && !isPromise(value);
   const advice = isData ? 'JSON.stringify makes a string of it' : undefined;
   throw typeError(name, 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer', value, advice);
 }

@@ -19,8 +19,8 @@ export interface TaskScope {
 /**
  * When so many tasks wait, each gets a `setImmediate`: Node.js runs all that were asked for in one turn, and all
  * microtasks between two of them, in 130 ns each. A microtask and a tick take 330, and up to 900 in a process in which
- * V8 has come to take ticks for long-lived, as it does where much is read from streams. But they need not wait for the
- * other connections.
+ * V8 has come to take ticks for long-lived, as it does where much is read from streams. But these run before any
+ * other connection is read.
  */
 const MANY = 32;
 
