@@ -25,7 +25,8 @@ const judges: Record<string, { include: string[]; exclude?: string[] }> = {
   connection: {
     include: [
       'test/{connection,classic}/*.test.ts',
-      'test/websocket/{accept,both-faces,buffered-amount,closing,sending}.test.ts',
+      'test/websocket/{accept,both-faces,buffered-amount,closing,direct-reads,events,sending,task-queue}.test.ts',
+      'test/security/{first-bytes,limits}.test.ts',
       'test/{message-iterator,watershed,watershed-connection}.test.ts',
     ],
   },
