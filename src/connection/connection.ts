@@ -62,6 +62,9 @@ export interface OpeningHandshake {
 /** How long a client waits for the server to end TCP after the closing handshake (RFC 6455 section 7.1.1). */
 const CLIENT_ENDING_TIMEOUT = 2_000;
 
+/** A chunk is read so often from a peer that floods us with PINGs and takes no PONG: 64 KiB, as a rule. */
+const SLOW_READ_INTERVAL = 100;
+
 const HEARTBEAT = Buffer.from('heartbeat');
 
 let lastId = 0;
@@ -104,6 +107,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #closeFrame: CloseFrame | undefined;
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
+  #slowTimer: NodeJS.Timeout | undefined;
   /** Whether nobody has taken this turn of the event loop yet. */
   #isTurnFree = false;
   #isRef = true;
@@ -287,18 +291,20 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   onData(chunk: Buffer): void {
     if (!this.isReading()) return;
     this.#heartbeat?.arrived();
+    const { owedPong } = this.outbound;
     this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
     this.#isTurnFree = false;
-    // A peer that sends PINGs and does not read would take all of this turn; and not to read from it until it does would
-    // leave two such ends waiting for each other.
-    if (this.outbound.owesPong) this.#awaitTurn();
+    if (owedPong !== undefined && this.outbound.owedPong !== owedPong) this.#slowDown();
   }
 
-  /** Reads no more in this turn of the event loop. */
-  #awaitTurn(): void {
-    this.inbound.pause(PauseReason.TURN);
-    setImmediate(() => { this.inbound.resume(PauseReason.TURN); });
+  /**
+   * The peer sends one PING after the other and does not read. At full speed it would take the time of all others; and
+   * not to read from it until it does would leave two such ends waiting for each other.
+   */
+  #slowDown(): void {
+    this.inbound.pause(PauseReason.PONG);
+    this.#slowTimer = setTimeout(() => { this.inbound.resume(PauseReason.PONG); }, SLOW_READ_INTERVAL).unref();
   }
 
   /**
@@ -491,6 +497,8 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   }
 
   onWritable(): void {
+    clearTimeout(this.#slowTimer);
+    this.inbound.resume(PauseReason.PONG);
     const owedPong = this.outbound.takeOwedPong();
     if (owedPong !== undefined && this.#maySendControl()) this.outbound.control(Opcode.PONG, owedPong);
   }
@@ -499,6 +507,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #finish(): void {
     if (!this.#move('close')) return;
     clearTimeout(this.#timer);
+    clearTimeout(this.#slowTimer);
     this.#heartbeat?.stop();
     this.#opening?.abort();
     this.#opening = undefined;

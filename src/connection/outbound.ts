@@ -76,7 +76,7 @@ export class Outbound implements FrameWriterHandler {
   #queuedAmount = 0;
   #needsDrain = false;
   /** The newest PING that could not be answered yet. */
-  #owedPong: Buffer | undefined;
+  owedPong: Buffer | undefined;
 
   constructor(
     connection: ConnectionMessage & OutboundHandler & { readonly isServer: boolean },
@@ -193,19 +193,14 @@ export class Outbound implements FrameWriterHandler {
    * for the newest (RFC 6455 section 5.5.3), so that a peer that never reads cannot fill the memory with them.
    */
   answerPing(payload: Buffer): void {
-    if (this.#writer?.isBlocked === true) this.#owedPong = Buffer.from(payload);
+    if (this.#writer?.isBlocked === true) this.owedPong = Buffer.from(payload);
     else this.control(Opcode.PONG, payload);
-  }
-
-  /** Whether the peer sends PINGs and does not read. */
-  get owesPong(): boolean {
-    return this.#owedPong !== undefined;
   }
 
   /** The PING whose PONG is owed, now that the transport takes writes again. */
   takeOwedPong(): Buffer | undefined {
-    const owedPong = this.#owedPong;
-    this.#owedPong = undefined;
+    const { owedPong } = this;
+    this.owedPong = undefined;
     return owedPong;
   }
 

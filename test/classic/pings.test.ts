@@ -41,7 +41,7 @@ describe('a PING of the peer', () => {
     const { connection, peer } = await unreadEnd();
     const sent = await fill(connection);
     const before = connection.socket?.writableLength;
-    const count = 20_000;
+    const count = 3_000;
     let heard = 0;
     const all = deferred();
     connection.on('ping', () => {
@@ -60,11 +60,11 @@ describe('a PING of the peer', () => {
     expect(await peer.frame()).toEqual({ opcode: 10, payload: Buffer.from('and on') });
   });
 
-  it('from a peer that never reads, is one of a chunk in a turn of the event loop: others have theirs', async () => {
+  it('from a peer that never reads, is one of at most two chunks in a turn of the event loop: others have theirs', async () => {
     const { connection, peer } = await unreadEnd();
     await fill(connection);
     const frame = encodeFrame(ping(Buffer.alloc(125, 'p')), true);
-    const count = 10_000;
+    const count = 3_000;
     let heard = 0;
     let heardInTurn = 0;
     let most = 0;
@@ -82,8 +82,8 @@ describe('a PING of the peer', () => {
     });
     peer.socket.write(Buffer.concat(Array<Buffer>(count).fill(frame)));
     await all.promise;
-    // node:net reads 64 KiB at a time.
-    expect(most).toBeLessThanOrEqual(Math.ceil(65_536 / frame.length));
+    // node:net reads 64 KiB at a time. From the second chunk on a PONG is owed when it comes.
+    expect(most).toBeLessThanOrEqual(Math.ceil((2 * 65_536) / frame.length));
   });
 });
 

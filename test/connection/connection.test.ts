@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
 import { PauseReason } from '../../src/connection/inbound.js';
 import { binary, close, continuation, encodeFrame, opcodes, ping, pong, text } from '../conformance/frames.js';
@@ -394,6 +394,51 @@ describe('PING and PONG', () => {
     socket.goOn();
     await turn();
     expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual(['a', 'b', 'd', 'e']);
+  });
+
+  it('reads a chunk every 100 ms from a peer that sends PINGs and takes no PONG, and goes on when it does', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => { vi.useRealTimers(); });
+    const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
+    const { connection, recorder } = engineOver(socket);
+    const payloads = (): string => recorder.reports.map(([name, payload]) => (name === 'ping' ? payload.toString() : name)).join('');
+    await turn();
+    socket.isStuck = true;
+    connection.sendText('a');
+    await turn();
+    for (const payload of 'bcdefg') socket.push(encodeFrame(ping(payload), true));
+    await turn();
+    // One PONG was owed already when the second PING came.
+    expect(payloads()).toBe('bc');
+    vi.advanceTimersByTime(99);
+    await turn();
+    expect(payloads()).toBe('bc');
+    vi.advanceTimersByTime(1);
+    await turn();
+    expect(payloads()).toBe('bcd');
+    socket.goOn();
+    await turn();
+    expect(payloads()).toBe('bcdefg');
+    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString()).join('')).toBe('adefg');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves no timer behind when it is destroyed while it reads slowly', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => { vi.useRealTimers(); });
+    const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
+    const { connection, recorder } = engineOver(socket);
+    await turn();
+    socket.isStuck = true;
+    connection.sendText('a');
+    await turn();
+    for (const payload of 'bcd') socket.push(encodeFrame(ping(payload), true));
+    await turn();
+    expect(vi.getTimerCount()).toBe(1);
+    connection.destroy();
+    expect(vi.getTimerCount()).toBe(0);
+    await turn();
+    expect(recorder.names).toEqual(['ping', 'ping', 'end']);
   });
 
   it('owes no PONG once our CLOSE is sent', async () => {
