@@ -8,11 +8,25 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { broadcast } from '../../src/connection/broadcast.js';
+import type { Connection } from '../../src/connection/connection.js';
 import { PauseReason } from '../../src/connection/inbound.js';
+import type { PerMessageDeflateOptions } from '../../src/options.js';
 import type { DeflateDirection } from '../../src/protocol/permessage-deflate.js';
 import { binary, close, continuation, type Frame, opcodes, ping, text } from '../conformance/frames.js';
 import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
-import { destroyAll, type Engine, engine, type EngineOptions, Peer, type Recorder, tcpPair, turn } from './ends.js';
+import {
+  destroyAll,
+  type Engine,
+  engine,
+  type EngineOptions,
+  framesIn,
+  KeepingDuplex,
+  Peer,
+  type Recorder,
+  tcpPair,
+  turn,
+} from './ends.js';
 
 afterEach(destroyAll);
 
@@ -456,6 +470,85 @@ describe('the channel watershed:compression', () => {
       { id, remote, local, direction: 'send', bytes: LARGE.length, compressedBytes: large },
       { id, remote, local, direction: 'receive', bytes: SMALL.length, compressedBytes: deflated(SMALL).length },
     ]);
+  });
+});
+
+describe('a broadcast', () => {
+  it('is compressed for each with its parameters, plain for the others, and what is sent before and after keeps its history', async () => {
+    const all = [
+      await ends(),
+      await ends({ outgoing: { noContextTakeover: false, windowBits: 9 } }),
+      await ends({ outgoing: { noContextTakeover: true, windowBits: 15 } }),
+      await ends({ perMessageDeflate: { level: 0 } }),
+      await ends({ perMessageDeflate: { threshold: 10_000 } }),
+      await ends({ isServer: false }),
+    ];
+    const messages = [SMALL, words(2_000, 50), words(8 * 1024, 90), words(2_000, 70), words(8 * 1024 + 1, 10), SMALL];
+    for (const { connection } of all) connection.sendText(messages[0] as string);
+    for (const message of messages.slice(1, -1)) {
+      expect(broadcast(all.map(({ connection }) => connection), message, false)).toBe(all.length);
+    }
+    for (const { connection } of all) connection.sendText(messages.at(-1) as string);
+    const forms: boolean[][] = [];
+    for (const end of all) {
+      const arrived = await end.messages(messages.length);
+      expect(arrived.map(([opcode, payload]) => [opcode, payload])).toEqual(messages.map((message) => [opcodes.text, message]));
+      forms.push(arrived.map(([, , isCompressed]) => isCompressed));
+    }
+    const compressed = messages.map(() => true);
+    // What level 0 makes is longer than it was.
+    expect(forms).toEqual([compressed, compressed, compressed, messages.map(() => false), messages.map(() => false), compressed]);
+  });
+
+  it('that is not shorter when it is compressed goes out as it is, and no later message refers to it', async () => {
+    const { connection, messages } = await ends();
+    const random = RANDOM.subarray(0, 2_000);
+    broadcast([connection], random, false);
+    connection.sendBinary(Buffer.concat([random, Buffer.from(SMALL)]));
+    expect(await messages(2)).toEqual([
+      [opcodes.binary, latin1(random), false],
+      [opcodes.binary, latin1(random) + SMALL, true],
+    ]);
+  });
+
+  it('without context takeover refers to nothing before it, and nothing after it to it', async () => {
+    const { connection, peer } = await ends({ outgoing: { noContextTakeover: true, windowBits: 15 } });
+    for (let count = 0; count < 2; count++) {
+      connection.sendText(SMALL);
+      broadcast([connection], SMALL, false);
+    }
+    await peer.receives(4);
+    expect(new Set(peer.frames.map(({ payload }) => latin1(payload))).size).toBe(1);
+  });
+
+  it('is encoded once for all that have the same parameters', async () => {
+    const open = (windowBits: number, perMessageDeflate: PerMessageDeflateOptions = {}): KeepingDuplex => {
+      const socket = new KeepingDuplex();
+      const { connection } = engine({ perMessageDeflate });
+      const outgoing = { noContextTakeover: false, windowBits };
+      const deflate = { outgoing, incoming: TAKEOVER };
+      connection.open(socket, Buffer.alloc(0), { subprotocol: undefined, extensions: 'permessage-deflate', deflate });
+      connections.push(connection);
+      return socket;
+    };
+    const connections: Connection[] = [];
+    const sockets = [
+      open(15),
+      open(15),
+      open(10),
+      open(15, { level: 1 }),
+      open(15, { memLevel: 1 }),
+      open(15, { level: 1 }),
+      open(15, { threshold: 2_001 }),
+      open(10, { threshold: 2_001 }),
+    ];
+    broadcast(connections, SMALL, false);
+    await turn();
+    const frames = sockets.map((socket) => socket.chunks.at(-1) as Buffer);
+    // The first that has the same memory.
+    expect(frames.map(({ buffer }) => frames.findIndex((other) => other.buffer === buffer))).toEqual([0, 0, 2, 3, 4, 3, 6, 6]);
+    expect(framesIn(frames[6] as Buffer)[0]?.payload.toString()).toBe(SMALL);
+    for (const frame of frames.slice(0, 6)) expect(frame.length).toBeLessThan(1_500);
   });
 });
 

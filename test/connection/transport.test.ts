@@ -1,8 +1,10 @@
 /**
  * A connection over transports that are not like TCP, or that behave as streams are allowed to.
  */
-import { PassThrough } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Socket } from 'node:net';
+import { type Duplex, PassThrough } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { binary, close, encodeFrame, text } from '../conformance/frames.js';
 import { Transport } from '../../src/connection/transport.js';
 import { destroyAll, engineOver, framesIn, KeepingDuplex, tcpPair, turn } from './ends.js';
@@ -104,19 +106,134 @@ describe('a stream', () => {
 });
 
 describe('Transport', () => {
+  /** Hears what a transport reports. */
+  function transportOver(socket: Duplex, head = Buffer.alloc(0), readTo?: (take: (chunk: Buffer) => void) => void) {
+    const heard: string[] = [];
+    const transport = new Transport(
+      socket,
+      head,
+      {
+        onData: (chunk) => heard.push(`data ${chunk.toString()}`),
+        onPeerEnd: () => heard.push('end'),
+        onWritable: () => heard.push('writable'),
+        onTransportClose: (error) => heard.push(`close ${String(error?.message)}`),
+      },
+      readTo,
+    );
+    return { transport, heard };
+  }
+
   it('leaves its own listeners on nothing that it has let go', () => {
     const stream = new PassThrough();
-    const before = stream.eventNames().length;
-    const transport = new Transport(stream, Buffer.alloc(0), {
-      onData: () => undefined,
-      onPeerEnd: () => undefined,
-      onWritable: () => undefined,
-      onTransportClose: () => undefined,
-    });
-    expect(stream.listenerCount('data')).toBe(1);
+    const names = ['data', 'end', 'close', 'finish', 'drain', 'error'];
+    const listeners = (): number[] => names.map((name) => stream.listenerCount(name));
+    const before = listeners();
+    const { transport } = transportOver(stream);
+    expect(listeners()).toEqual(before.map((count) => count + 1));
     transport.destroy();
-    expect(stream.listenerCount('data')).toBe(0);
     // One that ignores errors stays.
-    expect(stream.eventNames().length).toBe(before + 1);
+    expect(listeners()).toEqual(before.map((count, index) => (names[index] === 'error' ? count + 1 : count)));
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it('reads nothing before it is resumed, then the head first, which the caller may change', async () => {
+    const stream = new PassThrough();
+    stream.write('b');
+    const head = Buffer.from('a');
+    const { heard } = transportOver(stream, head);
+    head.fill('x');
+    await turn();
+    expect(heard).toEqual([]);
+    stream.resume();
+    await turn();
+    expect(heard.join()).toBe('data a,data b');
+  });
+
+  it('is read by readTo alone where there is one, and the head is left to the caller', async () => {
+    const stream = new PassThrough();
+    let take: (chunk: Buffer) => void = () => undefined;
+    const { transport, heard } = transportOver(stream, Buffer.from('head'), (taker) => { take = taker; });
+    expect(transport.ownsData).toBe(false);
+    expect(stream.listenerCount('data')).toBe(0);
+    stream.resume();
+    await turn();
+    take(Buffer.from('a'));
+    expect(heard).toEqual(['data a']);
+  });
+
+  it('tells of the end, of room to write, of an error and of the close', async () => {
+    const stream = new KeepingDuplex({ writableHighWaterMark: 1 });
+    const { heard } = transportOver(stream);
+    stream.isStuck = true;
+    stream.write('a');
+    stream.goOn();
+    await turn();
+    expect(heard).toEqual(['writable']);
+    stream.resume();
+    stream.push(null);
+    await turn();
+    stream.destroy(new Error('broken'));
+    await turn();
+    expect(heard).toEqual(['writable', 'end', 'close broken', 'close undefined']);
+  });
+
+  it('closes by itself when both halves of a stream have ended that does not', async () => {
+    for (const last of ['readable', 'writable']) {
+      const stream = new KeepingDuplex({ autoDestroy: false, emitClose: false });
+      const { transport, heard } = transportOver(stream);
+      stream.resume();
+      if (last === 'writable') stream.push(null);
+      else transport.end();
+      await turn();
+      expect(heard).toEqual(last === 'writable' ? ['end'] : []);
+      if (last === 'writable') transport.end();
+      else stream.push(null);
+      await turn();
+      expect(heard).toEqual(['end', 'close undefined']);
+    }
+  });
+
+  it('ends its half once, without an error for the second time', async () => {
+    const stream = new PassThrough();
+    const { transport, heard } = transportOver(stream);
+    transport.end();
+    transport.end();
+    await turn();
+    expect(stream.writableFinished).toBe(true);
+    expect(heard).toEqual([]);
+  });
+
+  it('takes away the timeout of a socket, and the delay of its writes', async () => {
+    const [ours] = await tcpPair();
+    ours.setTimeout(1_000);
+    const noDelay = vi.spyOn(ours, 'setNoDelay');
+    const { transport } = transportOver(ours);
+    expect(ours.timeout).toBe(0);
+    expect(noDelay).toHaveBeenCalledWith(true);
+    expect(transport.ownsData).toBe(true);
+    expect(transportOver(new PassThrough()).transport.ownsData).toBe(false);
+  });
+
+  it('has a turn of its own for a socket that has nothing buffered, and for TLS over such a one alone', async () => {
+    const [ours] = await tcpPair();
+    const { transport, heard } = transportOver(ours);
+    expect(transport.isReadInTurn).toBe(true);
+    ours.unshift(Buffer.from('a'));
+    expect(transport.isReadInTurn).toBe(false);
+    expect(heard).toEqual([]);
+    expect(transportOver(new PassThrough()).transport.isReadInTurn).toBe(false);
+    const [tcp] = await tcpPair();
+    expect(transportOver(new TLSSocket(tcp)).transport.isReadInTurn).toBe(true);
+    expect(transportOver(new TLSSocket(new KeepingDuplex() as unknown as Socket)).transport.isReadInTurn).toBe(false);
+  });
+
+  it('has addresses of IPv4 and IPv6, and none over a socket that is not connected', async () => {
+    const [ours, theirs] = await tcpPair();
+    const { transport } = transportOver(ours);
+    expect(transport.remote).toBe(`127.0.0.1:${String(theirs.localPort)}`);
+    expect(transport.local).toBe(`127.0.0.1:${String(theirs.remotePort)}`);
+    const unconnected = transportOver(new Socket()).transport;
+    expect([unconnected.remote, unconnected.local]).toEqual(['', '']);
+    unconnected.destroy();
   });
 });
