@@ -92,8 +92,8 @@ export interface PerMessageDeflateOptions {
    */
   readonly threshold?: number | undefined;
   /**
-   * zlib's level: 0 (none) to 9 (most), or -1 for its own choice.
-   * @defaultValue -1
+   * zlib's level: 0 (none) to 9 (most), or -1 for its own choice, which is 6.
+   * @defaultValue 5
    */
   readonly level?: number | undefined;
   /**
