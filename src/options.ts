@@ -359,7 +359,7 @@ export function checkBroadcastOptions(options: BroadcastOptions): void {
 
 /** The options of a connection, already checked, with what is missing filled in. */
 export function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionOptions): ResolvedConnectionOptions {
-  return {
+  const resolved: ResolvedConnectionOptions = {
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxFragments: options.maxFragments ?? defaults.maxFragments,
     highWaterMark: options.highWaterMark ?? defaults.highWaterMark,
@@ -369,6 +369,9 @@ export function fillIn(options: ConnectionOptions, defaults: ResolvedConnectionO
     autoPong: options.autoPong ?? defaults.autoPong,
     perMessageDeflate: resolvePerMessageDeflate(options.perMessageDeflate, defaults.perMessageDeflate),
   };
+  // Most connections are like the defaults, and share them: 88 bytes less for each.
+  const names = Object.keys(defaults) as (keyof ResolvedConnectionOptions)[];
+  return names.every((name) => resolved[name] === defaults[name]) ? defaults : resolved;
 }
 
 /** The parameters of permessage-deflate; undefined when it is off. */
