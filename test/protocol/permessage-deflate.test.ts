@@ -172,6 +172,34 @@ describe('Deflater', () => {
     expect(Math.max(...lengths)).toBeGreaterThan(16 * KIB - 4);
   });
 
+  it('finds as much in the windows and tables that it sets up as in the largest', () => {
+    const all = messages(60, 23).map((message) => message.subarray(0, SYNC_DEFLATE));
+    for (const direction of [TAKEOVER, NO_TAKEOVER]) {
+      const deflater = new Deflater(direction, { level: 6, memLevel: 8 });
+      let dictionary = Buffer.alloc(0);
+      let sum = 0;
+      let least = 0;
+      for (const message of all) {
+        sum += deflater.deflateSync(message).length;
+        least += deflateRawSync(message, { ...SYNC_FLUSH, level: 6, memLevel: 8, dictionary }).length - 4;
+        deflater.remember(message);
+        if (!direction.noContextTakeover) dictionary = Buffer.concat([dictionary, message]).subarray(-4 * KIB);
+      }
+      // A smaller table makes a few more blocks.
+      expect(sum / least).toBeLessThan(1.01);
+      expect(sum / least).toBeGreaterThan(0.99);
+    }
+  });
+
+  it('uses the level and the memLevel that it is told', () => {
+    const text = Buffer.from(Array.from({ length: 900 }, (_, index) => (index * index).toString(36)).join(' '));
+    const length = (level: number, memLevel: number): number =>
+      new Deflater(NO_TAKEOVER, { level, memLevel }).deflateSync(text).length;
+    expect(length(0, 8)).toBeGreaterThan(text.length);
+    expect(length(9, 8)).toBeLessThan(length(1, 8));
+    expect(length(6, 8)).not.toBe(length(6, 1));
+  });
+
   it('does not refer to a message that was not sent compressed', () => {
     const deflater = new Deflater(TAKEOVER, SETTINGS);
     const message = Buffer.from('never sent '.repeat(3));
@@ -288,7 +316,11 @@ describe('Inflater', () => {
     const blocks = (count: number): Buffer =>
       Buffer.concat([...Array.from({ length: count }, () => finished(Buffer.from('ab'))), Buffer.from([0x00])]);
     expect((await inflate(new Inflater(TAKEOVER, MIB), blocks(64))).toString()).toBe('ab'.repeat(64));
-    await expect(inflate(new Inflater(TAKEOVER, MIB), blocks(65))).rejects.toMatchObject(corrupt);
+    await expect(inflate(new Inflater(TAKEOVER, MIB), blocks(65))).rejects.toMatchObject({
+      ...corrupt,
+      message:
+        'RFC 7692 section 7.2.2: the compressed message cannot be inflated: more final blocks than anybody needs',
+    });
     await expect(inflate(new Inflater(TAKEOVER, MIB), blocks(4000))).rejects.toMatchObject(corrupt);
   });
 
@@ -304,6 +336,17 @@ describe('Inflater', () => {
     await expect(inflate(new Inflater(TAKEOVER, MIB), payload)).rejects.toMatchObject(corrupt);
     const long = Buffer.concat([deflateRawSync(randomBytes(10 * KIB), SYNC_FLUSH), payload]);
     await expect(inflate(new Inflater(TAKEOVER, MIB), long)).rejects.toMatchObject(corrupt);
+  });
+
+  it('says what is wrong with a message, and what the limit is', async () => {
+    await expect(inflate(new Inflater(TAKEOVER, MIB), Buffer.from([0x06]))).rejects.toMatchObject({
+      ...corrupt,
+      message: 'RFC 7692 section 7.2.2: the compressed message cannot be inflated: invalid block type',
+    });
+    await expect(inflate(new Inflater(TAKEOVER, 10), flushed(Buffer.alloc(11)))).rejects.toMatchObject({
+      ...tooBig,
+      message: 'maxPayload: a message may have at most 10 bytes, this one inflates to more (RFC 6455 section 10.4)',
+    });
   });
 
   it.each([

@@ -280,6 +280,23 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     expect(delivered.buffer.byteLength).toBe(payload.length);
   });
 
+  it.each([
+    ['keeps the rest of a chunk of its own where it is', 'most of it', 1_000, true, true],
+    ['copies the rest of a chunk of its own', 'the smaller part of it', 4_000, true, false],
+    ['copies the rest of a chunk of somebody else', 'most of it', 1_000, false, false],
+  ])('%s when it is %s, while it is stopped', (_what, _part, first, isOwn, isView) => {
+    const recorder: Recorder = new Recorder(() => { receiver.stop(); });
+    const receiver = new Receiver(recorder, { isServer, maxPayload: MIB, maxFragments: 1 });
+    const payload = Buffer.alloc(2_000, 'Watershed');
+    const chunk = socketChunk(bytesOf({ opcode: TEXT, payload: 'a'.repeat(first) }, { opcode: BINARY, payload }));
+    receiver.push(chunk, isOwn);
+    expect(recorder.events).toHaveLength(1);
+    receiver.resume();
+    const delivered = recorder.events[1]?.[1] as Buffer;
+    expect(delivered.equals(payload)).toBe(true);
+    expect(delivered.buffer === chunk.buffer).toBe(isView);
+  });
+
   it('gives out frame by frame what came while it was stopped, and does not copy the rest for each', () => {
     const pings = 5000;
     const backlog = bytesOf(...Array.from({ length: pings }, () => ({ opcode: PING, payload: 'ping' })));
