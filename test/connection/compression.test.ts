@@ -7,13 +7,13 @@ import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { broadcast } from '../../src/connection/broadcast.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { PauseReason } from '../../src/connection/inbound.js';
 import type { PerMessageDeflateOptions } from '../../src/options.js';
-import type { DeflateDirection } from '../../src/protocol/permessage-deflate.js';
-import { binary, close, continuation, type Frame, opcodes, ping, text } from '../conformance/frames.js';
+import { type DeflateDirection, Deflater } from '../../src/protocol/permessage-deflate.js';
+import { binary, close, continuation, encodeFrame, type Frame, opcodes, ping, text } from '../conformance/frames.js';
 import { StreamingDeflater, StreamingInflater } from '../protocol/streaming-codec.js';
 import {
   destroyAll,
@@ -470,6 +470,107 @@ describe('the channel watershed:compression', () => {
       { id, remote, local, direction: 'send', bytes: LARGE.length, compressedBytes: large },
       { id, remote, local, direction: 'receive', bytes: SMALL.length, compressedBytes: deflated(SMALL).length },
     ]);
+  });
+});
+
+describe('compressing', () => {
+  /** An engine that compresses, over a stream that keeps what is written. */
+  function engineOverStream(options: EngineOptions = {}): Engine & { socket: KeepingDuplex } {
+    const socket = new KeepingDuplex();
+    const made = engine(options);
+    const deflate = { outgoing: TAKEOVER, incoming: TAKEOVER };
+    made.connection.open(socket, Buffer.alloc(0), { subprotocol: undefined, extensions: 'permessage-deflate', deflate });
+    return { ...made, socket };
+  }
+
+  it('is done at once up to 8 KiB, in the tick of the call, and in the thread pool above', async () => {
+    for (const length of [8 * 1024, 8 * 1024 + 1]) {
+      const { connection, socket } = engineOverStream();
+      const pool = vi.spyOn(Deflater.prototype, 'deflate');
+      connection.sendText(words(length));
+      expect(pool).toHaveBeenCalledTimes(length === 8 * 1024 ? 0 : 1);
+      await new Promise((resolve) => { process.nextTick(resolve); });
+      expect(socket.chunks).toHaveLength(length === 8 * 1024 ? 1 : 0);
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('is done at once for what has waited too, when it is short', async () => {
+    const end = await ends();
+    const pool = vi.spyOn(Deflater.prototype, 'deflate');
+    end.connection.sendText(LARGE);
+    end.connection.sendText(words(8 * 1024));
+    end.connection.sendText(words(8 * 1024 + 1));
+    await end.messages(3);
+    expect(pool).toHaveBeenCalledTimes(2);
+    vi.restoreAllMocks();
+  });
+
+  it('begins at the threshold in bytes, not in characters, and follows the level', () => {
+    const { connection, socket } = engineOverStream({ perMessageDeflate: { threshold: 1_000, level: 0 } });
+    const sync = vi.spyOn(Deflater.prototype, 'deflateSync');
+    connection.sendText('a'.repeat(999));
+    connection.sendText('ä'.repeat(499));
+    expect(sync).not.toHaveBeenCalled();
+    connection.sendText('ä'.repeat(500));
+    expect(sync).toHaveBeenCalledTimes(1);
+    // Level 0 stores, and what is not shorter goes as it was.
+    expect((sync.mock.results[0]?.value as Buffer).length).toBeGreaterThan(1_000);
+    expect(socket.chunks).toEqual([]);
+    vi.restoreAllMocks();
+  });
+
+  it('that saves nothing is left out', async () => {
+    const { connection, socket } = engineOverStream({ perMessageDeflate: { threshold: 0 } });
+    const data = Buffer.from('as long');
+    vi.spyOn(Deflater.prototype, 'deflateSync').mockReturnValueOnce(Buffer.from('7 bytes')).mockReturnValueOnce(Buffer.from('short'));
+    connection.sendBinary(data);
+    connection.sendBinary(data);
+    await turn();
+    expect(framesIn(socket.bytes).map(({ payload, rsv }) => [payload.toString(), rsv])).toEqual([['as long', 0], ['short', COMPRESSED]]);
+    vi.restoreAllMocks();
+  });
+
+  it('that fails closes with 1011, and says what the cause was', async () => {
+    const { connection, recorder, socket } = engineOverStream();
+    const cause = new Error('no memory');
+    vi.spyOn(Deflater.prototype, 'deflate').mockImplementation((_data, callback) => { callback(cause, Buffer.alloc(0)); });
+    const result = new Promise((resolve) => connection.sendText(LARGE, resolve));
+    const [, error] = await recorder.report('error');
+    expect(error).toMatchObject({ code: 'WATERSHED_UNSENDABLE', message: 'A message could not be compressed', cause });
+    expect(await result).toBe(error);
+    expect(framesIn(socket.bytes).map(({ opcode, payload }) => [opcode, payload.readUInt16BE()])).toEqual([[opcodes.close, 1011]]);
+    vi.restoreAllMocks();
+  });
+
+  it.each(['done', 'failed'] as const)('that is %s when the connection has failed meanwhile sends and reports nothing', async (outcome) => {
+    const { connection, recorder, socket } = engineOverStream();
+    let settle: (() => void) | undefined;
+    vi.spyOn(Deflater.prototype, 'deflate').mockImplementation((_data, callback) => {
+      settle = () => { callback(outcome === 'done' ? undefined : new Error('no memory'), Buffer.from('late')); };
+    });
+    const results: unknown[] = [];
+    connection.sendText(LARGE, (error) => results.push(error));
+    await turn();
+    socket.push(encodeFrame({ ...text('wrong'), opcode: 3 }, true));
+    await recorder.report('error');
+    settle?.();
+    await turn();
+    expect(framesIn(socket.bytes).map(({ opcode }) => opcode)).toEqual([opcodes.close]);
+    expect(recorder.names).toEqual(['error']);
+    expect(results).toHaveLength(1);
+    vi.restoreAllMocks();
+  });
+});
+
+describe('what was inflated', () => {
+  it('is in memory of its own, not in what zlib made room for', async () => {
+    const { recorder, peer, deflater } = await ends();
+    const payload = Buffer.from(randomBytes(6_000).toString('hex'));
+    peer.send(binary(await deflater.deflate(payload), { rsv: COMPRESSED }));
+    const [, data] = (await recorder.report('binary')) as ['binary', Buffer];
+    expect(data.equals(payload)).toBe(true);
+    expect(data.buffer.byteLength).toBe(payload.length);
   });
 });
 

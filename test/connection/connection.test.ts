@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { Blob } from 'node:buffer';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
@@ -82,7 +83,130 @@ describe('opening', () => {
   });
 });
 
+describe('a connection that is new', () => {
+  it('has a number that is larger than those before, no extensions and no addresses', () => {
+    const [first, second] = [engine().connection, engine().connection];
+    expect(second.id).toBeGreaterThan(first.id);
+    expect([first.extensions, first.remote, first.local, first.url]).toEqual(['', '', '', '']);
+  });
+
+  it('writes the response head in Latin-1', async () => {
+    const socket = new KeepingDuplex();
+    const { connection } = engine();
+    connection.open(socket, Buffer.alloc(0), { ...NOTHING_NEGOTIATED, responseHead: 'HTTP/1.1 101 \xe9\r\n\r\n' });
+    await turn();
+    expect(socket.bytes.toString('latin1')).toBe('HTTP/1.1 101 \xe9\r\n\r\n');
+  });
+
+  it('gives its opening handshake up when it is closed or destroyed, and says why to nobody who did not ask', () => {
+    for (const end of ['close', 'destroy'] as const) {
+      const { connection, recorder } = engine();
+      const calls: string[] = [];
+      connection.beginOpening({
+        abort: () => calls.push('abort'),
+        ref: () => calls.push('ref'),
+        unref: () => calls.push('unref'),
+      });
+      connection.setRef(false);
+      connection.setRef(true);
+      if (end === 'close') connection.close(1000, '');
+      else connection.destroy();
+      expect(calls).toEqual(['unref', 'ref', 'abort']);
+      expect(recorder.names).toEqual(end === 'close' ? ['error', 'end'] : ['end']);
+      const [, error] = recorder.reports[0] ?? [];
+      if (end === 'close') {
+        expect(error).toMatchObject({
+          code: 'WATERSHED_CLOSED_EARLY',
+          message: 'The connection was closed before it was open',
+        });
+      }
+    }
+  });
+
+  it('fails its opening handshake once, and not when it is open', async () => {
+    const { connection, recorder } = engine();
+    connection.failOpening(new Error('first'));
+    connection.failOpening(new Error('second'));
+    expect(recorder.names).toEqual(['error', 'end']);
+    const open = await engineAndPeer();
+    open.connection.failOpening(new Error('late'));
+    expect(open.connection.readyState).toBe(1);
+    expect(open.recorder.names).toEqual([]);
+  });
+
+  it('remembers whether it may keep the process alive until there is a socket', async () => {
+    for (const isRef of [true, false]) {
+      const [ours] = await tcpPair();
+      const unref = vi.spyOn(ours, 'unref');
+      const { connection } = engine();
+      connection.setRef(isRef);
+      connection.open(ours, Buffer.alloc(0), NOTHING_NEGOTIATED);
+      expect(unref).toHaveBeenCalledTimes(isRef ? 0 : 1);
+    }
+  });
+});
+
+describe('a turn of the event loop', () => {
+  it('is taken once for each chunk that a socket has read, and never over a stream of somebody’s own', async () => {
+    const { connection, recorder, peer } = await engineAndPeer();
+    const taken: boolean[] = [];
+    recorder.onReport = () => taken.push(connection.takeTurn());
+    peer.send(text('a'), text('b'));
+    await recorder.until(() => recorder.texts.length === 2);
+    peer.send(text('c'));
+    await recorder.until(() => recorder.texts.length === 3);
+    expect(taken).toEqual([true, false, true]);
+    expect(connection.takeTurn()).toBe(false);
+
+    const socket = new KeepingDuplex();
+    const other = engineOver(socket);
+    other.recorder.onReport = () => taken.push(other.connection.takeTurn());
+    socket.push(encodeFrame(text('d'), true));
+    await other.recorder.report('text');
+    expect(taken.at(-1)).toBe(false);
+  });
+});
+
 describe('the end', () => {
+  it('comes at once over a transport that breaks or closes without an end, though somebody has paused', async () => {
+    for (const how of ['error', 'close'] as const) {
+      const socket = new KeepingDuplex();
+      const { connection, recorder } = engineOver(socket);
+      await turn();
+      connection.inbound.pause(PauseReason.USER);
+      socket.destroy(how === 'error' ? new Error('broken') : undefined);
+      await turn();
+      expect(recorder.names).toEqual(how === 'error' ? ['error', 'end'] : ['reset', 'end']);
+    }
+  });
+
+  it('is reported without an error when the transport breaks after both CLOSE frames', async () => {
+    const socket = new KeepingDuplex();
+    const { recorder } = engineOver(socket, { isServer: false });
+    socket.push(encodeFrame(close(1000), false));
+    await turn();
+    socket.destroy(new Error('broken'));
+    expect(await recorder.end()).toMatchObject({ wasClean: true });
+    expect(recorder.names).toEqual(['end']);
+  });
+
+  it('says to callbacks that are still due that they came too late, when nothing else is to blame', async () => {
+    const socket = new KeepingDuplex({ writableHighWaterMark: 1, emitClose: false, autoDestroy: false });
+    const { connection, recorder } = engineOver(socket);
+    await turn();
+    socket.isStuck = true;
+    const late = new Promise((resolve) => connection.sendText('a', resolve));
+    connection.close(1000, '');
+    socket.push(encodeFrame(close(1000), true));
+    await turn();
+    socket.emit('close');
+    await recorder.end();
+    expect(await late).toMatchObject({
+      code: 'WATERSHED_CONNECTION_LOST',
+      message: 'The connection ended before this was sent',
+    });
+  });
+
   const events = ['text', 'binary', 'ping', 'pong', 'drain', 'error', 'reset', 'callback'] as const;
   const actions = ['destroy', 'close', 'pause and resume', 'pause', 'send', 'nothing'] as const;
 
@@ -351,6 +475,30 @@ describe('sending', () => {
     expect(recorder.names).toEqual(['drain']);
   });
 
+  it('tells of closing once, and refuses Blobs and encoded messages from then on', async () => {
+    const { connection, recorder, peer } = await engineAndPeer();
+    let closings = 0;
+    recorder.onClosing = () => { closings++; };
+    connection.close(1000, 'first');
+    connection.close(1001, 'second');
+    expect(connection.sendBlob(new Blob(['a']))).toBe(false);
+    const frame = encodeFrame(text('a'), false);
+    expect(connection.sendEncoded({ opcode: 1, data: Buffer.from('a'), frame, isCompressed: false })).toBe(false);
+    peer.socket.end();
+    await recorder.end();
+    expect(peer.received).toEqual(['close 1000 first']);
+    expect(closings).toBe(1);
+  });
+
+  it('fails the connection when a Blob cannot be read, and says why', async () => {
+    const { connection, recorder, peer } = await engineAndPeer();
+    const cause = new Error('changed');
+    connection.sendBlob({ size: 1, arrayBuffer: () => Promise.reject(cause) } as Partial<Blob> as Blob);
+    const [, error] = await recorder.report('error');
+    expect(error).toMatchObject({ code: 'WATERSHED_UNREADABLE_BLOB', message: 'A Blob could not be read', cause });
+    expect(await peer.receives(1)).toEqual(['close 1011 ']);
+  });
+
   it('sends nothing more after our CLOSE', async () => {
     const { connection, recorder, peer } = await engineAndPeer();
     connection.close(1000, 'first');
@@ -462,6 +610,16 @@ describe('PING and PONG', () => {
     await recorder.report('ping');
     connection.pong(Buffer.from('mine'));
     expect(await peer.receives(1)).toEqual(['pong mine']);
+  });
+
+  it('takes a payload of 125 bytes, and says how long one is that is refused', async () => {
+    const { connection, peer } = await engineAndPeer();
+    connection.ping(Buffer.alloc(125, 'p'));
+    connection.pong(Buffer.alloc(125, 'q'));
+    expect(await peer.receives(2)).toEqual([`ping ${'p'.repeat(125)}`, `pong ${'q'.repeat(125)}`]);
+    expect(() => { connection.ping(Buffer.alloc(126)); }).toThrow(
+      'nonce must be at most 125 bytes (RFC 6455 section 5.5), but has 126',
+    );
   });
 
   it('refuses a payload of 126 bytes', async () => {

@@ -1,8 +1,9 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Blob } from 'node:buffer';
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { broadcast } from '../../src/connection/broadcast.js';
 import { binary, close, continuation, ping, pong, text } from '../conformance/frames.js';
-import { destroyAll, engineAndPeer } from './ends.js';
+import { destroyAll, engine, engineAndPeer, NOTHING_NEGOTIATED, Peer, tcpPair } from './ends.js';
 
 const names = ['start', 'end', 'send', 'receive', 'error'];
 let log: [string, Record<string, unknown>][] = [];
@@ -21,6 +22,45 @@ afterEach(() => {
 });
 
 describe('the diagnostics channels', () => {
+  it('build nothing for nobody: without a subscriber nothing is published', async () => {
+    const publish = [...names, 'compression'].map((name) => vi.spyOn(channel(`watershed:${name}`), 'publish'));
+    const deflate = { noContextTakeover: true, windowBits: 15 };
+    const { connection, recorder } = engine();
+    const [ours, theirs] = await tcpPair();
+    connection.open(ours, Buffer.alloc(0), { ...NOTHING_NEGOTIATED, deflate: { outgoing: deflate, incoming: deflate } });
+    const peer = new Peer(theirs, true);
+    connection.sendText('a'.repeat(2_000));
+    connection.sendText('b');
+    connection.sendBinary(Buffer.from('c'));
+    connection.sendBlob(new Blob(['d']));
+    connection.ping(Buffer.from('e'));
+    broadcast([connection], 'f', false);
+    // The first is "Hello", compressed (RFC 7692 section 7.2.3.1).
+    const hello = text(Buffer.from('f248cdc9c90700', 'hex'), { rsv: 4 });
+    peer.send(hello, text('f'), binary('g'), ping('h'), pong('i'), close(1000, 'bye'));
+    await peer.end();
+    peer.socket.end();
+    await recorder.end();
+    const failed = await engineAndPeer();
+    failed.peer.send({ ...text('wrong'), opcode: 3 });
+    await failed.recorder.report('error');
+    const lost = await engineAndPeer();
+    lost.peer.socket.resetAndDestroy();
+    await lost.recorder.end();
+    for (const spy of publish) expect(spy).not.toHaveBeenCalled();
+    vi.restoreAllMocks();
+  });
+
+  it('tell of a Blob, compressed or not, with the bytes that were read of it', async () => {
+    subscribeAll();
+    const { connection, peer } = await engineAndPeer();
+    connection.sendBlob(new Blob(['blob']));
+    await peer.receives(1);
+    expect(log.filter(([name]) => name === 'send').map(([, { opcode, data }]) => [opcode, data])).toEqual([
+      [2, new Uint8Array(Buffer.from('blob'))],
+    ]);
+  });
+
   it('tell of a connection from its start to its end, with its frames both ways', async () => {
     subscribeAll();
     const { connection, recorder, peer } = await engineAndPeer();

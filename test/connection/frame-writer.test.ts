@@ -53,6 +53,100 @@ describe('FrameWriter', () => {
     expect(socket.calls).toEqual([1]);
   });
 
+  it('writes nothing while it is held, whatever is added and whatever was scheduled before', async () => {
+    const added: ((writer: FrameWriter) => void)[] = [
+      (writer) => { writer.text('a', undefined); },
+      (writer) => { writer.text('a', () => undefined); },
+      (writer) => { writer.encoded(encodeFrame(text('a'), false), 1); },
+      (writer) => { writer.control(opcodes.ping, Buffer.from('a')); },
+    ];
+    for (const before of added) {
+      for (const after of added) {
+        const socket = new KeepingDuplex();
+        const { writer } = writerOver(socket);
+        before(writer);
+        writer.hold();
+        after(writer);
+        await turn();
+        expect(socket.calls).toEqual([]);
+        writer.release();
+        expect(framesIn(socket.bytes)).toHaveLength(2);
+        writer.hold();
+        after(writer);
+        await turn();
+        expect(socket.calls).toEqual([1]);
+        writer.release();
+        expect(socket.calls).toEqual([1, 1]);
+      }
+    }
+  });
+
+  it.each([
+    ['text of up to 125', 'b'.repeat(125)],
+    ['text of 126 and more', 'b'.repeat(126)],
+    ['text above 16 KiB', 'b'.repeat(20_000)],
+    ['text above 64 KiB', 'b'.repeat(100_000)],
+    ['text that is not ASCII', 'ä'.repeat(10)],
+    ['long text that is not ASCII', '水'.repeat(2_000)],
+  ])('keeps the order of short texts and %s', async (_, other) => {
+    for (const callback of [undefined, () => undefined]) {
+      const socket = new KeepingDuplex();
+      const { writer } = writerOver(socket);
+      const sent = ['a', other, 'c', other, other, 'd', 'e'];
+      for (const each of sent) writer.text(each, callback);
+      expect(writer.bufferedAmount).toBe(Buffer.byteLength(sent.join('')));
+      expect(writer.maxBufferedAmount).toBeGreaterThanOrEqual(writer.bufferedAmount);
+      writer.text('f', undefined);
+      await turn();
+      expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual([...sent, 'f']);
+      expect(writer.bufferedAmount).toBe(0);
+    }
+  });
+
+  it('encodes the short ASCII texts of a tick together, up to 16 KiB, and others one by one', async () => {
+    const socket = new KeepingDuplex();
+    const sender = new Sender({ isServer: true });
+    const run = vi.spyOn(sender, 'writeRun');
+    const single = vi.spyOn(sender, 'writeText');
+    const writer = new FrameWriter(socket, sender, { onWritten: () => undefined });
+    const counts = async (...texts: string[]): Promise<[number, number]> => {
+      run.mockClear();
+      single.mockClear();
+      for (const each of texts) writer.text(each, undefined);
+      await turn();
+      return [run.mock.calls.length, single.mock.calls.length];
+    };
+    expect(await counts('a', 'b', 'c'.repeat(125))).toEqual([1, 0]);
+    expect(await counts('a', 'b'.repeat(126), 'c')).toEqual([2, 1]);
+    // Each takes two bytes more.
+    const most = Math.floor((16 * KIB) / 127) + 1;
+    expect(await counts(...Array<string>(most).fill('a'.repeat(125)))).toEqual([1, 0]);
+    expect(await counts(...Array<string>(most + 1).fill('a'.repeat(125)))).toEqual([2, 0]);
+    // What follows a text that is not ASCII will hardly be ASCII, until one is.
+    expect(await counts('a', 'ä')).toEqual([1, 2]);
+    expect(await counts('ä', 'ö')).toEqual([0, 2]);
+    expect(await counts('ä', 'a', 'b', 'c')).toEqual([1, 2]);
+    // One that is encoded by way of UTF-16 neither.
+    expect(await counts('水'.repeat(1_024))).toEqual([0, 0]);
+    expect(await counts('a', 'b')).toEqual([1, 1]);
+  });
+
+  it('reports nothing of a write while somebody sends', async () => {
+    const [ours] = await tcpPair();
+    let isSending = false;
+    const reported: [boolean, number][] = [];
+    const writer = new FrameWriter(ours, new Sender({ isServer: true }), {
+      onWritten: (bytes) => { reported.push([isSending, bytes]); },
+    });
+    isSending = true;
+    for (let count = 0; count < 100; count++) writer.binary(Buffer.alloc(KIB), undefined);
+    isSending = false;
+    expect(reported).toEqual([]);
+    await vi.waitUntil(() => writer.bufferedAmount === 0);
+    expect(reported.every(([wasSending]) => !wasSending)).toBe(true);
+    expect(reported.reduce((sum, [, bytes]) => sum + bytes, 0)).toBe(100 * KIB);
+  });
+
   it('gathers up to 64 KiB for a write, and begins the next one beyond it', async () => {
     const socket = new KeepingDuplex();
     const { writer } = writerOver(socket);
@@ -119,6 +213,23 @@ describe('FrameWriter', () => {
     const payloads = framesIn(socket.bytes).map(({ payload }) => payload.toString('latin1', 0, 1));
     expect(payloads).toEqual(['a', 'b', 'x', 'c', 'y', 'a', 'z']);
     expect(frames.map((frame) => frame.toString('latin1', 2))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('copies a frame that is encoded already up to 16 KiB to what it stands behind, and not above', async () => {
+    for (const length of [16 * KIB, 16 * KIB + 1]) {
+      const socket = new KeepingDuplex();
+      const { writer } = writerOver(socket);
+      const frame = encodeFrame(text('a'.repeat(length - 4)), false);
+      expect(frame).toHaveLength(length);
+      writer.control(opcodes.ping, Buffer.from('p'));
+      writer.encoded(frame, length - 4);
+      writer.control(opcodes.ping, Buffer.from('q'));
+      await turn();
+      const isCopied = length === 16 * KIB;
+      expect(socket.calls).toEqual(isCopied ? [1] : [2, 1]);
+      expect(socket.chunks.some((chunk) => chunk.buffer === frame.buffer)).toBe(!isCopied);
+      expect(framesIn(socket.bytes).map(({ opcode }) => opcode)).toEqual([opcodes.ping, opcodes.text, opcodes.ping]);
+    }
   });
 
   it('drops a frame that is encoded already when it is abandoned', async () => {
