@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Watershed } from '../src/index.js';
+import { defaultConnectionOptions, resolveConnectionOptions } from '../src/options.js';
 import { binary, text } from './conformance/frames.js';
 import { handMadeRequest, HANDSHAKE, next, serverEnd } from './classic/ends.js';
 import { duplexPair } from './classic/duplex-pair.js';
@@ -97,6 +98,13 @@ describe.each(Object.keys(takers))('%s', (taker) => {
 });
 
 describe('options', () => {
+  it('that are like the defaults are the defaults, and share their memory', () => {
+    const { maxPayload } = defaultConnectionOptions;
+    expect(resolveConnectionOptions({})).toBe(defaultConnectionOptions);
+    expect(resolveConnectionOptions({ maxPayload, autoPong: true })).toBe(defaultConnectionOptions);
+    expect(resolveConnectionOptions({ maxPayload: 1 })).toEqual({ ...defaultConnectionOptions, maxPayload: 1 });
+  });
+
   it('must be an object', () => {
     expect(() => new Watershed('options' as never)).toThrow(/^options must be an object, but is "options"$/);
     expect(() => new Watershed(null as never)).toThrow(TypeError);

@@ -36,6 +36,7 @@ import { type EncodedMessage, Outbound, type OutboundHandler } from './outbound.
 import { OutstandingPings } from './outstanding-pings.js';
 import { Transport, type TransportHandler } from './transport.js';
 import { callOut, throwLater } from './uncaught.js';
+import { UnansweredPings } from './unanswered-pings.js';
 
 /** What the opening handshake has settled. */
 export interface Negotiated {
@@ -61,9 +62,6 @@ export interface OpeningHandshake {
 
 /** How long a client waits for the server to end TCP after the closing handshake (RFC 6455 section 7.1.1). */
 const CLIENT_ENDING_TIMEOUT = 2_000;
-
-/** A chunk is read so often from a peer that floods us with PINGs and takes no PONG: 64 KiB, as a rule. */
-const SLOW_READ_INTERVAL = 100;
 
 const HEARTBEAT = Buffer.from('heartbeat');
 
@@ -107,11 +105,11 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #closeFrame: CloseFrame | undefined;
   #wasClean = false;
   #timer: NodeJS.Timeout | undefined;
-  #slowTimer: NodeJS.Timeout | undefined;
   /** Whether nobody has taken this turn of the event loop yet. */
   #isTurnFree = false;
   #isRef = true;
   #pings: OutstandingPings | undefined;
+  #unansweredPings: UnansweredPings | undefined;
 
   static {
     goOn = (connection) => { connection.#goOn(); };
@@ -291,20 +289,9 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   onData(chunk: Buffer): void {
     if (!this.isReading()) return;
     this.#heartbeat?.arrived();
-    const { owedPong } = this.outbound;
     this.#isTurnFree = true;
     this.#context.runInAsyncScope(this.#read, this, chunk);
     this.#isTurnFree = false;
-    if (owedPong !== undefined && this.outbound.owedPong !== owedPong) this.#slowDown();
-  }
-
-  /**
-   * The peer sends one PING after the other and does not read. At full speed it would take the time of all others; and
-   * not to read from it until it does would leave two such ends waiting for each other.
-   */
-  #slowDown(): void {
-    this.inbound.pause(PauseReason.PONG);
-    this.#slowTimer = setTimeout(() => { this.inbound.resume(PauseReason.PONG); }, SLOW_READ_INTERVAL).unref();
   }
 
   /**
@@ -370,10 +357,18 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
 
   onPing(payload: Buffer): void {
     if (receiveChannel.hasSubscribers) publishFrame(receiveChannel, this, Opcode.PING, payload);
-    if (this.options.autoPong && this.#maySendControl()) {
-      this.outbound.answerPing(payload);
-    }
+    const { autoPong } = this.options;
+    const isAnswered = autoPong && this.#maySendControl() && this.outbound.answerPing(payload);
     callOut(() => { this.#listener.onPing(payload); });
+    if (autoPong && !isAnswered && this.isReading()) this.#countUnanswered();
+  }
+
+  #countUnanswered(): void {
+    this.#unansweredPings ??= new UnansweredPings(
+      () => { this.inbound.pause(PauseReason.PONG); },
+      () => { this.inbound.resume(PauseReason.PONG); },
+    );
+    this.#unansweredPings.add();
   }
 
   onPong(payload: Buffer): void {
@@ -497,8 +492,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   }
 
   onWritable(): void {
-    clearTimeout(this.#slowTimer);
-    this.inbound.resume(PauseReason.PONG);
+    this.#unansweredPings?.clear();
     const owedPong = this.outbound.takeOwedPong();
     if (owedPong !== undefined && this.#maySendControl()) this.outbound.control(Opcode.PONG, owedPong);
   }
@@ -507,7 +501,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #finish(): void {
     if (!this.#move('close')) return;
     clearTimeout(this.#timer);
-    clearTimeout(this.#slowTimer);
+    this.#unansweredPings?.clear();
     this.#heartbeat?.stop();
     this.#opening?.abort();
     this.#opening = undefined;

@@ -120,7 +120,7 @@ export class Inbound implements ReceiverHandler {
   }
 
   resume(reason: PauseReason): void {
-    if (!this.#isPaused()) return;
+    if ((this.#pausedBy & reason) === 0) return;
     this.#pausedBy &= ~reason;
     // What was received already comes in a later tick, like everything else.
     if (!this.#isHeld()) this.#connection.onResume();

@@ -80,7 +80,7 @@ export class Outbound implements FrameWriterHandler {
   #queuedAmount = 0;
   #needsDrain = false;
   /** The newest PING that could not be answered yet. */
-  owedPong: Buffer | undefined;
+  #owedPong: Buffer | undefined;
 
   constructor(
     connection: ConnectionMessage & OutboundHandler & { readonly isServer: boolean },
@@ -195,16 +195,22 @@ export class Outbound implements FrameWriterHandler {
   /**
    * Answers a PING: while the transport takes writes every PING has its PONG, in order. While it does not, one is owed,
    * for the newest (RFC 6455 section 5.5.3), so that a peer that never reads cannot fill the memory with them.
+   * @returns false when an earlier one goes without its PONG for that
    */
-  answerPing(payload: Buffer): void {
-    if (this.#writer?.isBlocked === true) this.owedPong = Buffer.from(payload);
-    else this.control(Opcode.PONG, payload);
+  answerPing(payload: Buffer): boolean {
+    if (this.#writer?.isBlocked !== true) {
+      this.control(Opcode.PONG, payload);
+      return true;
+    }
+    const isFirst = this.#owedPong === undefined;
+    this.#owedPong = Buffer.from(payload);
+    return isFirst;
   }
 
   /** The PING whose PONG is owed, now that the transport takes writes again. */
   takeOwedPong(): Buffer | undefined {
-    const { owedPong } = this;
-    this.owedPong = undefined;
+    const owedPong = this.#owedPong;
+    this.#owedPong = undefined;
     return owedPong;
   }
 

@@ -28,7 +28,10 @@ import {
   turn,
 } from './ends.js';
 
-afterEach(destroyAll);
+afterEach(() => {
+  vi.restoreAllMocks();
+  destroyAll();
+});
 
 const TAKEOVER: DeflateDirection = { noContextTakeover: false, windowBits: 15 };
 const COMPRESSED = 4;
@@ -491,7 +494,7 @@ describe('compressing', () => {
       expect(pool).toHaveBeenCalledTimes(length === 8 * 1024 ? 0 : 1);
       await new Promise((resolve) => { process.nextTick(resolve); });
       expect(socket.chunks).toHaveLength(length === 8 * 1024 ? 1 : 0);
-      vi.restoreAllMocks();
+      pool.mockClear();
     }
   });
 
@@ -503,7 +506,6 @@ describe('compressing', () => {
     end.connection.sendText(words(8 * 1024 + 1));
     await end.messages(3);
     expect(pool).toHaveBeenCalledTimes(2);
-    vi.restoreAllMocks();
   });
 
   it('begins at the threshold in bytes, not in characters, and follows the level', () => {
@@ -517,7 +519,19 @@ describe('compressing', () => {
     // Level 0 stores, and what is not shorter goes as it was.
     expect((sync.mock.results[0]?.value as Buffer).length).toBeGreaterThan(1_000);
     expect(socket.chunks).toEqual([]);
-    vi.restoreAllMocks();
+  });
+
+  it('has level 5 and memLevel 8 where nothing else is asked for', async () => {
+    const { connection, socket } = engineOverStream();
+    const text = words(8_000);
+    connection.sendText(text);
+    await turn();
+    const [frame] = framesIn(socket.bytes);
+    const compressed = (level: number, memLevel: number): Buffer =>
+      new Deflater(TAKEOVER, { level, memLevel }).deflateSync(Buffer.from(text));
+    expect(frame?.payload.equals(compressed(5, 8))).toBe(true);
+    expect(frame?.payload.equals(compressed(6, 8))).toBe(false);
+    expect(frame?.payload.equals(compressed(5, 1))).toBe(false);
   });
 
   it('that saves nothing is left out', async () => {
@@ -528,7 +542,6 @@ describe('compressing', () => {
     connection.sendBinary(data);
     await turn();
     expect(framesIn(socket.bytes).map(({ payload, rsv }) => [payload.toString(), rsv])).toEqual([['as long', 0], ['short', COMPRESSED]]);
-    vi.restoreAllMocks();
   });
 
   it('that fails closes with 1011, and says what the cause was', async () => {
@@ -540,7 +553,6 @@ describe('compressing', () => {
     expect(error).toMatchObject({ code: 'WATERSHED_UNSENDABLE', message: 'A message could not be compressed', cause });
     expect(await result).toBe(error);
     expect(framesIn(socket.bytes).map(({ opcode, payload }) => [opcode, payload.readUInt16BE()])).toEqual([[opcodes.close, 1011]]);
-    vi.restoreAllMocks();
   });
 
   it.each(['done', 'failed'] as const)('that is %s when the connection has failed meanwhile sends and reports nothing', async (outcome) => {
@@ -559,7 +571,6 @@ describe('compressing', () => {
     expect(framesIn(socket.bytes).map(({ opcode }) => opcode)).toEqual([opcodes.close]);
     expect(recorder.names).toEqual(['error']);
     expect(results).toHaveLength(1);
-    vi.restoreAllMocks();
   });
 });
 

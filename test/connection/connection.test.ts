@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Blob } from 'node:buffer';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
 import { PauseReason } from '../../src/connection/inbound.js';
 import { binary, close, continuation, encodeFrame, opcodes, ping, pong, text } from '../conformance/frames.js';
 import {
   destroyAll,
+  type Engine,
   engine,
   engineAndPeer,
   engineOver,
@@ -544,49 +545,118 @@ describe('PING and PONG', () => {
     expect(framesIn(socket.bytes).map(({ payload }) => payload.toString())).toEqual(['a', 'b', 'd', 'e']);
   });
 
-  it('reads a chunk every 100 ms from a peer that sends PINGs and takes no PONG, and goes on when it does', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => { vi.useRealTimers(); });
-    const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
-    const { connection, recorder } = engineOver(socket);
-    const payloads = (): string => recorder.reports.map(([name, payload]) => (name === 'ping' ? payload.toString() : name)).join('');
-    await turn();
-    socket.isStuck = true;
-    connection.sendText('a');
-    await turn();
-    for (const payload of 'bcdefg') socket.push(encodeFrame(ping(payload), true));
-    await turn();
-    // One PONG was owed already when the second PING came.
-    expect(payloads()).toBe('bc');
-    vi.advanceTimersByTime(99);
-    await turn();
-    expect(payloads()).toBe('bc');
-    vi.advanceTimersByTime(1);
-    await turn();
-    expect(payloads()).toBe('bcd');
-    socket.goOn();
-    await turn();
-    expect(payloads()).toBe('bcdefg');
-    expect(framesIn(socket.bytes).map(({ payload }) => payload.toString()).join('')).toBe('adefg');
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  describe('without an answer', () => {
+    beforeEach(() => { vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); });
 
-  it('leaves no timer behind when it is destroyed while it reads slowly', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => { vi.useRealTimers(); });
-    const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
-    const { connection, recorder } = engineOver(socket);
-    await turn();
-    socket.isStuck = true;
-    connection.sendText('a');
-    await turn();
-    for (const payload of 'bcd') socket.push(encodeFrame(ping(payload), true));
-    await turn();
-    expect(vi.getTimerCount()).toBe(1);
-    connection.destroy();
-    expect(vi.getTimerCount()).toBe(0);
-    await turn();
-    expect(recorder.names).toEqual(['ping', 'ping', 'end']);
+    const pings = (count: number): Buffer =>
+      Buffer.concat(Array.from({ length: count }, (_, index) => encodeFrame(ping(String(index)), true)));
+
+    /** An engine over a stream that takes no writes, with one PONG owed. */
+    async function blocked(): Promise<Engine & { socket: KeepingDuplex; heard: () => number }> {
+      const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
+      const made = engineOver(socket);
+      await turn();
+      socket.isStuck = true;
+      made.connection.sendText('a');
+      await turn();
+      socket.push(encodeFrame(ping('owed'), true));
+      await turn();
+      return { ...made, socket, heard: () => made.recorder.names.filter((name) => name === 'ping').length - 1 };
+    }
+
+    it('512 are read every 100 ms, in however many chunks they come', async () => {
+      for (const chunks of [1, 10, 1_300]) {
+        const { recorder, socket, heard } = await blocked();
+        for (let chunk = 0; chunk < chunks; chunk++) socket.push(pings(1_300 / chunks));
+        socket.push(encodeFrame(text('behind'), true));
+        for (const expected of [512, 1_024]) {
+          await turn();
+          expect(heard()).toBe(expected);
+          vi.advanceTimersByTime(99);
+          await turn();
+          expect(heard()).toBe(expected);
+          vi.advanceTimersByTime(1);
+        }
+        await turn();
+        expect(heard()).toBe(1_300);
+        expect(recorder.texts).toEqual(['behind']);
+        expect(vi.getTimerCount()).toBe(0);
+      }
+    });
+
+    it('the rest is read at once when PONGs are taken again, and the count begins anew', async () => {
+      const { socket, heard } = await blocked();
+      socket.push(pings(600));
+      await turn();
+      expect(heard()).toBe(512);
+      socket.goOn();
+      await turn();
+      expect(heard()).toBe(600);
+      expect(vi.getTimerCount()).toBe(0);
+      expect(framesIn(socket.bytes).slice(0, 3).map(({ payload }) => payload.toString())).toEqual(['a', '511', '512']);
+      socket.isStuck = true;
+      socket.push(pings(511));
+      await turn();
+      expect(heard()).toBe(1_111);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('a pause of the user holds beyond the 100 ms, and the end waits behind what is read slowly', async () => {
+      const { connection, recorder, socket, heard } = await blocked();
+      socket.push(Buffer.concat([pings(600), encodeFrame(close(1000), true)]));
+      socket.push(null);
+      await turn();
+      connection.inbound.pause(PauseReason.USER);
+      vi.advanceTimersByTime(100);
+      await turn();
+      expect(heard()).toBe(512);
+      connection.inbound.resume(PauseReason.USER);
+      await turn();
+      expect(heard()).toBe(600);
+      socket.goOn();
+      expect(await recorder.end()).toEqual({ close: { code: 1000, reason: '' }, wasClean: true });
+    });
+
+    it('they are read as slowly when our CLOSE has gone out, which no PONG follows', async () => {
+      const socket = new KeepingDuplex();
+      const { connection, recorder } = engineOver(socket);
+      await turn();
+      connection.close(1000, '');
+      await turn();
+      socket.push(Buffer.concat([pings(600), encodeFrame(close(1000), true)]));
+      await turn();
+      expect(recorder.names.length).toBe(512);
+      vi.advanceTimersByTime(100);
+      await turn();
+      socket.push(null);
+      expect(await recorder.end()).toMatchObject({ wasClean: true });
+      expect(recorder.names.length).toBe(601);
+    });
+
+    it('none is counted that the program answers by itself', async () => {
+      const socket = new KeepingDuplex({ writableHighWaterMark: 1 });
+      const { recorder } = engineOver(socket, { autoPong: false });
+      await turn();
+      socket.push(pings(2_000));
+      await turn();
+      expect(recorder.names.length).toBe(2_000);
+    });
+
+    it.each(['outside', 'inside'])('no timer is left when the connection is destroyed meanwhile, %s of an event', async (where) => {
+      const { connection, recorder, socket, heard } = await blocked();
+      if (where === 'inside') recorder.onReport = () => { if (heard() === 512) connection.destroy(); };
+      socket.push(pings(600));
+      await turn();
+      expect(heard()).toBe(512);
+      if (where === 'outside') {
+        expect(vi.getTimerCount()).toBe(1);
+        connection.destroy();
+      }
+      expect(vi.getTimerCount()).toBe(0);
+      await turn();
+      expect(recorder.names.at(-1)).toBe('end');
+      expect(heard()).toBe(512);
+    });
   });
 
   it('owes no PONG once our CLOSE is sent', async () => {
