@@ -284,6 +284,12 @@ describe('Inflater', () => {
     );
   });
 
+  it('has no history without context takeover: what refers to an earlier message cannot be inflated', async () => {
+    const inflater = new Inflater(NO_TAKEOVER, MIB);
+    await inflate(inflater, Buffer.from('f248cdc9c90700', 'hex'));
+    await expect(inflate(inflater, Buffer.from('f200110000', 'hex'))).rejects.toMatchObject(corrupt);
+  });
+
   it('goes on behind final blocks, with all that came before as its history', async () => {
     const inflater = new Inflater(TAKEOVER, MIB);
     const texts = ['the first part, ', 'the first part and the second, ', 'the third part and the second'];

@@ -87,7 +87,10 @@ describe.each(ends)('Receiver of $end', ({ isServer, maskingKey }) => {
     for (const length of [126, 127, 65536]) {
       const error = errorOf(bytesOf({ opcode, payload: Buffer.alloc(length) }), { isServer });
       expect(error).toMatchObject({ code: 'WATERSHED_CONTROL_FRAME_TOO_LONG', closeCode: 1002 });
-      expect(error.message).toContain('RFC 6455 section 5.5');
+      expect(error.message).toBe(
+        "RFC 6455 section 5.5: a control frame's payload is at most 125 bytes, this one " +
+          `(opcode 0x${opcode.toString(16)}) has more`,
+      );
     }
   });
 
