@@ -34,19 +34,20 @@ describe('the reasons for a loss', () => {
   });
 
   it.each([
-    [connectionLost(), 'WATERSHED_CONNECTION_LOST', 'The peer went away without a CLOSE frame'],
-    [closeTimedOut(options), 'WATERSHED_CLOSE_TIMEOUT', 'closeTimeout: the peer did not answer our CLOSE within 250 ms'],
+    ['WATERSHED_CONNECTION_LOST', () => connectionLost(), 'The peer went away without a CLOSE frame'],
+    ['WATERSHED_CLOSE_TIMEOUT', () => closeTimedOut(options), 'closeTimeout: the peer did not answer our CLOSE within 250 ms'],
     [
-      heartbeatTimedOut(options),
       'WATERSHED_HEARTBEAT_TIMEOUT',
+      () => heartbeatTimedOut(options),
       'heartbeat: nothing came from the peer within 30 ms after a PING',
     ],
     [
-      bufferLimitExceeded(options, 1_001),
       'WATERSHED_BUFFER_LIMIT',
+      () => bufferLimitExceeded(options, 1_001),
       'maxBufferedAmount: 1001 bytes are buffered for the peer, at most 1000 may be',
     ],
-  ])('name the option and its value: %s', (reason, code, message) => {
+  ])('name the option and its value: %s', (code, make, message) => {
+    const reason = make();
     expect(reason).toMatchObject({ name: 'WatershedError', code, message });
     expect('cause' in reason).toBe(false);
   });
