@@ -34,9 +34,9 @@ import { ListenerSplitter } from './listener-splitter.js';
 import { bufferLimitExceeded, closeTimedOut, connectionLost, heartbeatTimedOut, isLostPeer } from './loss.js';
 import { type EncodedMessage, Outbound, type OutboundHandler } from './outbound.js';
 import { OutstandingPings } from './outstanding-pings.js';
+import { PingLimit } from './ping-limit.js';
 import { Transport, type TransportHandler } from './transport.js';
 import { callOut, throwLater } from './uncaught.js';
-import { UnansweredPings } from './unanswered-pings.js';
 
 /** What the opening handshake has settled. */
 export interface Negotiated {
@@ -109,7 +109,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #isTurnFree = false;
   #isRef = true;
   #pings: OutstandingPings | undefined;
-  #unansweredPings: UnansweredPings | undefined;
+  #pingLimit: PingLimit | undefined;
 
   static {
     goOn = (connection) => { connection.#goOn(); };
@@ -360,15 +360,12 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
     const { autoPong } = this.options;
     const isAnswered = autoPong && this.#maySendControl() && this.outbound.answerPing(payload);
     callOut(() => { this.#listener.onPing(payload); });
-    if (autoPong && !isAnswered && this.isReading()) this.#countUnanswered();
-  }
-
-  #countUnanswered(): void {
-    this.#unansweredPings ??= new UnansweredPings(
-      () => { this.inbound.pause(PauseReason.PONG); },
-      () => { this.inbound.resume(PauseReason.PONG); },
+    if (!autoPong || !this.isReading()) return;
+    this.#pingLimit ??= new PingLimit(
+      () => { this.inbound.pause(PauseReason.PINGS); },
+      () => { this.inbound.resume(PauseReason.PINGS); },
     );
-    this.#unansweredPings.add();
+    this.#pingLimit.add(isAnswered);
   }
 
   onPong(payload: Buffer): void {
@@ -492,7 +489,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   }
 
   onWritable(): void {
-    this.#unansweredPings?.clear();
+    this.#pingLimit?.clear();
     const owedPong = this.outbound.takeOwedPong();
     if (owedPong !== undefined && this.#maySendControl()) this.outbound.control(Opcode.PONG, owedPong);
   }
@@ -501,7 +498,7 @@ export class Connection implements InboundHandler, TransportHandler, OutboundHan
   #finish(): void {
     if (!this.#move('close')) return;
     clearTimeout(this.#timer);
-    this.#unansweredPings?.clear();
+    this.#pingLimit?.clear();
     this.#heartbeat?.stop();
     this.#opening?.abort();
     this.#opening = undefined;

@@ -16,7 +16,7 @@ import { compressionChannel, type ConnectionMessage, publishCompression } from '
 import { OrderedQueue } from './ordered-queue.js';
 
 /** Who has paused a connection. It is read when nobody has. */
-export const PauseReason = { USER: 1, ITERATOR: 2, QUEUE: 4, PONG: 8, TASKS: 16 } as const;
+export const PauseReason = { USER: 1, ITERATOR: 2, QUEUE: 4, PINGS: 8, TASKS: 16 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
 /** What is reported of what has come, in the order of the peer. */
