@@ -6,9 +6,9 @@
  */
 
 /** So many are read between two breaks. */
-export const MAX_PINGS = 128;
+const MAX_PINGS = 128;
 /** The milliseconds of a break when PINGs get no PONG. */
-export const LONG_BREAK = 100;
+const LONG_BREAK = 100;
 
 export class PingLimit {
   readonly #pause: () => void;

@@ -26,8 +26,15 @@ const { values } = parseArgs({
 const names = values.target === undefined ? Object.keys(corpora) : values.target.split(',');
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
-if (!(minutes > 0) || !Number.isInteger(seed) || names.some((name) => !(name in corpora))) {
-  console.error(`npm run fuzz -- --minutes 10 --target ${Object.keys(corpora).join(',')} --seed 1`);
+const known = Object.keys(corpora);
+const unknown = names.find((name) => !known.includes(name));
+const mistake =
+  !(minutes > 0) ? `--minutes must be a number above 0, but is ${values.minutes}`
+  : !Number.isInteger(seed) ? `--seed must be a whole number, but is ${values.seed}`
+  : unknown !== undefined ? `--target must be some of ${known.join(',')}, but has ${JSON.stringify(unknown)}`
+  : undefined;
+if (mistake !== undefined) {
+  console.error(`${mistake}\nnpm run fuzz -- --minutes 10 --target ${known.join(',')} --seed 1`);
   process.exit(2);
 }
 
