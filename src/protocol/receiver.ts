@@ -35,7 +35,7 @@ import {
 } from './frame-scanner.js';
 import { mask, rotateKey, unmask } from './masking.js';
 import { PartialMessage } from './partial-message.js';
-import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack } from './payload-memory.js';
+import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack, viewOf } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
 
 /** What a receiver reports. After `onClose` or `onProtocolError` nothing more comes. A handler does not throw. */
@@ -259,9 +259,9 @@ export class Receiver {
     let group = '';
     let groupStart = 0;
     let groupEnd = 0;
-    let copied: Buffer = EMPTY;
-    let copiedStart = 0;
+    let copied: ArrayBufferLike = EMPTY.buffer;
     let copiedEnd = 0;
+    let shift = 0;
     const last = count * ENTRY_WORDS;
     for (let entry = ENTRY_WORDS; entry <= last; entry += ENTRY_WORDS) {
       const start = table[entry] as number;
@@ -273,11 +273,12 @@ export class Receiver {
         if (this.#isExact) data = copyToArrayBuffer(memory, start, length);
         else if (isPooled(length)) {
           if (end > copiedEnd) {
-            copiedStart = start;
             copiedEnd = pooledEnd(table, entry, last);
-            copied = copyPayload(memory, start, copiedEnd - start);
+            const copy = copyPayload(memory, start, copiedEnd - start);
+            copied = copy.buffer;
+            shift = copy.byteOffset - start;
           }
-          data = copied.subarray(start - copiedStart, end - copiedStart);
+          data = viewOf(copied, start + shift, length);
         }
         else if (chunk === undefined || !isShared(length)) data = copyPayload(memory, start, length);
         else data = putBack(memory, start, length, chunk, windowStart + (table[entry + 2] as number) - length);
