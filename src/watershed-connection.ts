@@ -243,7 +243,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     if (options !== undefined) checkSendOptions(options);
     const isCompressible = options?.compress !== false;
     if (callback !== undefined && typeof callback !== 'function') throw typeError('callback', 'a function', callback);
-    if (this.readyState === 0) {
+    if (this.#connection.isConnecting) {
       throw new WatershedError('WATERSHED_NOT_OPEN', "The connection is not open yet: wait for the WebSocket's open event");
     }
     if (typeof data === 'string') return this.#connection.sendText(data, callback, isCompressible);

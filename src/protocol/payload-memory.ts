@@ -11,6 +11,8 @@ const MAX_HEAP_ARRAY = 64;
 
 /** From here on Node's own pool of 8 KiB is too small to be shared by many. */
 const SLAB_FROM = 1024;
+/** From half of that on nothing lies in it. */
+export const MIN_UNPOOLED = 4 * 1024;
 const SLAB_LENGTH = 64 * 1024;
 /** From here on a message has memory of its own. */
 const SLAB_BELOW = 16 * 1024;
@@ -54,6 +56,13 @@ export function copyPayload(chunk: Buffer, start: number, length: number): Buffe
   // The method of Uint8Array copies; that of Buffer, of the same name, does not.
   if (length <= MAX_HEAP_ARRAY) return Uint8Array.prototype.slice.call(chunk, start, start + length) as Buffer;
   const copy = allocatePayload(length);
+  chunk.copy(copy, 0, start, start + length);
+  return copy;
+}
+
+/** Short neighbours, of less than {@link MIN_UNPOOLED} bytes in all, in Node's pool. */
+export function copyTogether(chunk: Buffer, start: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
   chunk.copy(copy, 0, start, start + length);
   return copy;
 }

@@ -35,7 +35,17 @@ import {
 } from './frame-scanner.js';
 import { mask, rotateKey, unmask } from './masking.js';
 import { PartialMessage } from './partial-message.js';
-import { allocatePayload, copyPayload, copyToArrayBuffer, isPooled, isShared, putBack, viewOf } from './payload-memory.js';
+import {
+  allocatePayload,
+  copyPayload,
+  copyToArrayBuffer,
+  copyTogether,
+  isPooled,
+  isShared,
+  MIN_UNPOOLED,
+  putBack,
+  viewOf,
+} from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
 
 /** What a receiver reports. After `onClose` or `onProtocolError` nothing more comes. A handler does not throw. */
@@ -274,7 +284,7 @@ export class Receiver {
         else if (isPooled(length)) {
           if (end > copiedEnd) {
             copiedEnd = pooledEnd(table, entry, last);
-            const copy = copyPayload(memory, start, copiedEnd - start);
+            const copy = copyTogether(memory, start, copiedEnd - start);
             copied = copy.buffer;
             shift = copy.byteOffset - start;
           }
@@ -493,14 +503,14 @@ export class Receiver {
   }
 }
 
-/** Where the short binary messages end that follow each other in the scanner's table: those are copied together. */
+/** Where the short binary messages end that follow each other in the scanner's table, and are copied together. */
 function pooledEnd(table: Int32Array, first: number, last: number): number {
   const start = table[first] as number;
   let end = start;
   for (let entry = first; entry <= last; entry += ENTRY_WORDS) {
     const kind = table[entry + 1] as number;
     const next = (table[entry] as number) + (kind >>> KIND_BITS);
-    if (entry > first && ((kind & IS_BINARY) === 0 || !isPooled(next - start))) break;
+    if (entry > first && ((kind & IS_BINARY) === 0 || next - start >= MIN_UNPOOLED)) break;
     end = next;
   }
   return end;
