@@ -51,7 +51,7 @@ export class PartialMessage {
       // Text is looked at as it comes, and so it is unmasked where it is.
       const isUnmasked = key === undefined || this.#validator !== undefined;
       const isAscii = key !== undefined && isUnmasked && unmask(chunk, offset, length, chunk, offset, key, 0);
-      buffer.keep(chunk.subarray(offset, offset + length), isUnmasked ? 0 : key);
+      buffer.keep(chunk, offset, length, isUnmasked ? 0 : key);
       return this.#isValid(chunk, offset, offset + length, isAscii);
     }
     for (let read = 0; read < length;) {

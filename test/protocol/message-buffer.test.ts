@@ -8,19 +8,58 @@ const chunkOf = (length: number): Buffer => Buffer.from(new ArrayBuffer(length))
 describe('a part of a message', () => {
   it('is kept as it is when it is long, and most of what it would keep', () => {
     const buffer = new MessageBuffer();
-    expect(buffer.isKeeping(chunkOf(16 * KIB), 16 * KIB)).toBe(true);
-    expect(buffer.isKeeping(chunkOf(16 * KIB), 16 * KIB - 1)).toBe(false);
+    expect(buffer.isKeeping(chunkOf(4 * KIB), 4 * KIB)).toBe(true);
+    expect(buffer.isKeeping(chunkOf(4 * KIB), 4 * KIB - 1)).toBe(false);
     expect(buffer.isKeeping(chunkOf(64 * KIB), 16 * KIB)).toBe(true);
     expect(buffer.isKeeping(chunkOf(64 * KIB + 1), 16 * KIB)).toBe(false);
   });
 
-  it('is copied while there is room for it', () => {
+  it('is kept beside another one of the same chunk', () => {
     const buffer = new MessageBuffer();
-    // More than half of the message: there is room for all of it.
+    const chunk = chunkOf(64 * KIB);
+    buffer.keep(chunk, 0, 16 * KIB, 0);
+    expect(buffer.isKeeping(chunk, 4 * KIB)).toBe(true);
+    expect(buffer.isKeeping(chunk, 4 * KIB - 1)).toBe(false);
+    expect(buffer.isKeeping(chunkOf(64 * KIB), 4 * KIB)).toBe(false);
+  });
+
+  it('is copied when there is room for the whole message', () => {
+    const buffer = new MessageBuffer();
     buffer.reserve(20 * KIB, 36 * KIB, true);
     buffer.wrote(20 * KIB);
     expect(buffer.isKeeping(chunkOf(16 * KIB), 16 * KIB)).toBe(false);
-    expect(buffer.isKeeping(chunkOf(16 * KIB + 1), 16 * KIB + 1)).toBe(true);
+  });
+});
+
+describe('what was kept and what was copied', () => {
+  it('is joined in its order, and a block goes on behind what was kept', () => {
+    const buffer = new MessageBuffer();
+    const copy = (text: string): void => {
+      expect(buffer.reserve(text.length, 100, false)).toBe(text.length);
+      buffer.block.write(text, buffer.used);
+      buffer.wrote(text.length);
+    };
+    copy('abcd');
+    copy('ef');
+    const { block } = buffer;
+    buffer.keep(Buffer.from('..ghi..'), 2, 3, 0);
+    copy('jk');
+    // The first byte of the key is the lowest.
+    buffer.keep(Buffer.from([0x6c ^ 1, 0x6d ^ 2]), 0, 2, 0x0201);
+    expect(buffer.block).toBe(block);
+    expect(buffer.length).toBe(13);
+    expect(buffer.take().toString()).toBe('abcdefghijklm');
+  });
+
+  it('goes to the memory of the whole once half of that has come', () => {
+    const buffer = new MessageBuffer();
+    buffer.keep(Buffer.from('abcd'), 0, 4, 0);
+    expect(buffer.reserve(2, 10, true)).toBe(2);
+    expect([buffer.block.length, buffer.used]).toEqual([10, 4]);
+    buffer.block.write('efghij', buffer.used);
+    buffer.wrote(6);
+    expect(buffer.take()).toBe(buffer.block);
+    expect(buffer.block.toString()).toBe('abcdefghij');
   });
 });
 
