@@ -78,14 +78,13 @@ export function isShared(length: number): boolean {
 }
 
 /**
- * Writes a message back to the chunk that it came in, unmasked: it shares that with its neighbours, and needs no memory
- * that was not in use a moment ago. Receiving 4 KiB takes 1.6 times less so.
+ * The memory of a chunk of which messages become a part: they are written back to it, unmasked, so that they share it and
+ * need no memory that was not in use a moment ago. Receiving 4 KiB takes 1.6 times less so.
  */
-export function putBack(source: Buffer, start: number, length: number, chunk: Buffer, offset: number): Buffer {
-  source.copy(chunk, offset, start, start + length);
-  const payload = chunk.subarray(offset, offset + length);
-  markAsUntransferable(payload.buffer);
-  return payload;
+export function shareChunk(chunk: Buffer): ArrayBufferLike {
+  const { buffer } = chunk;
+  markAsUntransferable(buffer);
+  return buffer;
 }
 
 /** A part of a chunk, in an ArrayBuffer of exactly its length. */

@@ -43,7 +43,7 @@ import {
   isPooled,
   isShared,
   MIN_UNPOOLED,
-  putBack,
+  shareChunk,
   viewOf,
 } from './payload-memory.js';
 import { decodeUtf8 } from './text.js';
@@ -272,6 +272,7 @@ export class Receiver {
     let copied: ArrayBufferLike = EMPTY.buffer;
     let copiedEnd = 0;
     let shift = 0;
+    let shared: ArrayBufferLike | undefined;
     const last = count * ENTRY_WORDS;
     for (let entry = ENTRY_WORDS; entry <= last; entry += ENTRY_WORDS) {
       const start = table[entry] as number;
@@ -291,7 +292,12 @@ export class Receiver {
           data = viewOf(copied, start + shift, length);
         }
         else if (chunk === undefined || !isShared(length)) data = copyPayload(memory, start, length);
-        else data = putBack(memory, start, length, chunk, windowStart + (table[entry + 2] as number) - length);
+        else {
+          shared ??= shareChunk(chunk);
+          const offset = windowStart + (table[entry + 2] as number) - length;
+          memory.copy(chunk, offset, start, end);
+          data = viewOf(shared, chunk.byteOffset + offset, length);
+        }
         handler.onBinary(data);
       } else if ((kind & IS_ASCII) === 0) {
         this.#reportText(decodeUtf8(memory, start, end));

@@ -3,9 +3,12 @@ import {
   allocatePayload,
   copyPayload,
   copyToArrayBuffer,
+  copyTogether,
   isPooled,
   isShared,
-  putBack,
+  MIN_UNPOOLED,
+  shareChunk,
+  viewOf,
 } from '../../src/protocol/payload-memory.js';
 
 const KIB = 1024;
@@ -73,13 +76,27 @@ describe('a copy', () => {
     expect(copyToArrayBuffer(chunk, 7, length).buffer.byteLength).toBe(length);
   });
 
-  it('that is put back lies in the chunk, which cannot be transferred any more', () => {
-    const mine = Buffer.from(new ArrayBuffer(64));
-    const payload = putBack(chunk, 3, 10, mine, 20);
-    expect(payload.equals(chunk.subarray(3, 13))).toBe(true);
-    expect([payload.buffer, payload.byteOffset, payload.length]).toEqual([mine.buffer, 20, 10]);
-    expect(mine.subarray(0, 20).equals(Buffer.alloc(20))).toBe(true);
-    expect(mine.subarray(30).equals(Buffer.alloc(34))).toBe(true);
-    expect(canBeTransferred(mine)).toBe(false);
+  it('of short neighbours lies in the pool, which goes to no thread', () => {
+    const copy = copyTogether(chunk, 7, MIN_UNPOOLED - 1);
+    expect(copy.equals(chunk.subarray(7, 7 + copy.length))).toBe(true);
+    expect(copy.length).toBe(MIN_UNPOOLED - 1);
+    expect(copy.buffer.byteLength).toBe(Buffer.poolSize);
+    expect(canBeTransferred(copy)).toBe(false);
+  });
+});
+
+describe('a view', () => {
+  it('is the Buffer that `subarray` makes', () => {
+    const memory = Buffer.from(new ArrayBuffer(64)).fill('abcdefgh');
+    const view = viewOf(memory.buffer, 3, 10);
+    expect(view).toStrictEqual(memory.subarray(3, 13));
+    expect(Object.getPrototypeOf(view)).toBe(Buffer.prototype);
+    expect([view.buffer, view.byteOffset, view.length]).toEqual([memory.buffer, 3, 10]);
+  });
+
+  it('of a chunk that is shared cannot be transferred any more', () => {
+    const chunk = Buffer.from(new ArrayBuffer(64));
+    expect(shareChunk(chunk)).toBe(chunk.buffer);
+    expect(canBeTransferred(chunk)).toBe(false);
   });
 });
