@@ -101,7 +101,7 @@ export class FrameWriter {
     if (text.length <= MAX_RUN_TEXT && callback === undefined && this.#expectsAscii) {
       if (this.#run.length > MAX_RUN) this.#endRun();
       this.#run = this.#sender.addToRun(this.#run, text);
-      if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
+      this.#schedule();
       return;
     }
     if (this.#run !== '') this.#endRun();
@@ -123,6 +123,7 @@ export class FrameWriter {
     const batch = this.#reserve(room);
     this.#batchEnd = this.#sender.writeText(batch, this.#batchEnd, text);
     this.#expectsAscii = this.#sender.textLength === text.length;
+    this.#schedule();
     this.#count(this.#sender.textLength, callback);
   }
 
@@ -160,6 +161,7 @@ export class FrameWriter {
     }
     const batch = this.#reserve(this.#sender.frameLength(payload.length));
     this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, opcode, payload, bits);
+    this.#schedule();
     this.#count(bytes, callback);
   }
 
@@ -168,6 +170,7 @@ export class FrameWriter {
     if (this.#run !== '') this.#endRun();
     const batch = this.#reserve(this.#sender.frameLength(payload.length));
     this.#batchEnd = this.#sender.writeFrame(batch, this.#batchEnd, opcode, payload);
+    this.#schedule();
   }
 
   /** Adds a frame that is encoded already, and that nobody will change. */
@@ -177,12 +180,9 @@ export class FrameWriter {
       this.#writeBehindBatch(frame, payloadLength, undefined);
       return;
     }
-    if (this.#batch === undefined && this.#onlyFrame === undefined) {
-      this.#onlyFrame = frame;
-      if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
-    } else {
-      this.#addFrame(frame);
-    }
+    if (this.#batch === undefined && this.#onlyFrame === undefined) this.#onlyFrame = frame;
+    else this.#addFrame(frame);
+    this.#schedule();
     this.#count(payloadLength, undefined);
   }
 
@@ -263,7 +263,7 @@ export class FrameWriter {
     return callbacks;
   }
 
-  /** The batch, with at least that much room at `#batchEnd`; it is written at the end of the tick at the latest. */
+  /** The batch, with at least that much room at `#batchEnd`. */
   #reserve(room: number): Buffer {
     const frame = this.#onlyFrame;
     if (frame !== undefined) {
@@ -282,11 +282,12 @@ export class FrameWriter {
       releaseBuffer(batch);
     }
     this.#batch = larger;
-    if (this.#holds === 0 && !this.#isScheduled) this.#schedule();
     return larger;
   }
 
+  /** What was added is written at the end of the tick, or when nobody holds it any more. */
   #schedule(): void {
+    if (this.#holds > 0 || this.#isScheduled) return;
     this.#isScheduled = true;
     if (scheduled.push(this) === 1) process.nextTick(flushScheduled);
   }

@@ -3,10 +3,11 @@
  */
 
 // As objects, not by name: what a program puts in the place of `http.request` is used.
-import type { Agent, ClientRequest } from 'node:http';
+import type { Agent, ClientRequest, RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 
+import { typeError } from '../checks.js';
 import type { TransportOptions } from './client-options.js';
 import { DirectSocket, isAgentDispensable } from './direct-socket.js';
 import type { Exchange, ExchangeHandler, ExchangeRequest } from './exchange.js';
@@ -31,9 +32,11 @@ export class HttpExchange implements Exchange {
 
   send({ url, headers }: ExchangeRequest): void {
     const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
+    const { createConnection } = this.#transport;
     let direct: DirectSocket | undefined;
     const request = makeRequest({
       ...this.#transport,
+      ...(createConnection !== undefined && { createConnection: checked(createConnection) }),
       ...(this.#mayBeDirect(url) && {
         createConnection: ({ host, port }) => {
           direct = new DirectSocket({ ...this.#transport, host: String(host), port: Number(port) });
@@ -101,4 +104,25 @@ export class HttpExchange implements Exchange {
     this.#isOver = true;
     return true;
   }
+}
+
+type CreateConnection = NonNullable<RequestOptions['createConnection']>;
+
+/** What is no stream would make node:http throw where nobody can catch it. What is thrown here fails the request. */
+function checked(createConnection: CreateConnection): CreateConnection {
+  return (options, callback) => {
+    const socket = createConnection(options, (error, given) => {
+      callback(error ?? noStream(given), given);
+    });
+    const error = socket ? noStream(socket) : null;
+    if (error !== null) throw error;
+    // Nothing: it calls back.
+    return socket;
+  };
+}
+
+function noStream(value: unknown): Error | null {
+  const { on, write } = Object(value) as Partial<Duplex>;
+  if (typeof on === 'function' && typeof write === 'function') return null;
+  return typeError('What options.createConnection gives', 'a stream.Duplex', value);
 }

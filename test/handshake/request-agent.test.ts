@@ -1,7 +1,7 @@
 // The client's handshake through the agents of node:http.
 import { once } from 'node:events';
 import http from 'node:http';
-import { type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
@@ -89,5 +89,46 @@ describe('agent', () => {
     const error = await open(`ws://127.0.0.1:${String(server.port)}`, { agent }).failure;
     expect(error.code).toBe('ECONNRESET');
     expect(server.heads).toHaveLength(5);
+  });
+});
+
+describe('createConnection', () => {
+  it('may return a stream or call back with one', async () => {
+    const { port } = await acceptingServer();
+    const url = `ws://127.0.0.1:${String(port)}`;
+    await open(url, { createConnection: () => connect(port) }).established;
+    await open(url, {
+      createConnection: (_options, callback) => {
+        process.nextTick(callback, null, connect(port));
+        return undefined;
+      },
+    }).established;
+  });
+
+  it.each([
+    ['an object', {}],
+    ['a Promise: is an await missing?', Promise.resolve()],
+    ['1', 1],
+  ])('that gives %s fails the handshake, and says so', async (shown, given) => {
+    for (const createConnection of [
+      () => given as never,
+      (_options: unknown, callback: (error: null, socket: never) => void) => {
+        callback(null, given as never);
+        return undefined;
+      },
+    ]) {
+      const error = await open('ws://127.0.0.1', { createConnection }).failure;
+      expect(error.message).toContain(`What options.createConnection gives must be a stream.Duplex, but is ${shown}`);
+    }
+  });
+
+  it('fails the handshake with the error that it calls back with', async () => {
+    const error = await open('ws://127.0.0.1', {
+      createConnection: (_options, callback) => {
+        callback(Object.assign(new Error('None left'), { code: 'NONE' }), undefined as never);
+        return undefined;
+      },
+    }).failure;
+    expect(error.code).toBe('NONE');
   });
 });
