@@ -33,10 +33,14 @@ export async function holdContest(scenario, contestants, callLoad, { rounds, rou
   for (const contestant of contestants) {
     onProgress(`${contestant.name} opens`);
     await open(scenario, contestant, callLoad);
-    onProgress(`${contestant.name} warms up`);
-    units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
-    for (let count = 0; count < warmUps * scenario.warmUp * TURNS; count++) {
-      await turn(scenario, contestant, callLoad, units.get(contestant));
+  }
+  // By turns too: a process that is idle for long lets go of the code that it was warmed up for.
+  for (let round = 0; round < warmUps * scenario.warmUp; round++) {
+    for (const contestant of contestants) {
+      onProgress(`${contestant.name} warms up`);
+      // Each time anew: what was measured cold would be a fraction of a turn when it is warm, and of the warm-up.
+      units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
+      for (let count = 0; count < TURNS; count++) await turn(scenario, contestant, callLoad, units.get(contestant));
     }
   }
 

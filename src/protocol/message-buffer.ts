@@ -109,6 +109,7 @@ export class MessageBuffer {
     }
     this.#parts.length = 0;
     this.#keys.length = 0;
+    this.#chunk = undefined;
     return whole;
   }
 }
