@@ -80,7 +80,8 @@ describe('a copy', () => {
     const copy = copyTogether(chunk, 7, MIN_UNPOOLED - 1);
     expect(copy.equals(chunk.subarray(7, 7 + copy.length))).toBe(true);
     expect(copy.length).toBe(MIN_UNPOOLED - 1);
-    expect(copy.buffer.byteLength).toBe(Buffer.poolSize);
+    // Node 26 has a few bytes more.
+    expect(copy.buffer.byteLength).toBeGreaterThanOrEqual(Buffer.poolSize);
     expect(canBeTransferred(copy)).toBe(false);
   });
 });
