@@ -34,12 +34,13 @@ export async function holdContest(scenario, contestants, callLoad, { rounds, rou
     onProgress(`${contestant.name} opens`);
     await open(scenario, contestant, callLoad);
   }
-  // By turns too: a process that is idle for long lets go of the code that it was warmed up for.
+  // By turns too: what was warmed up first would wait for all others, and be several times slower when it is measured.
   for (let round = 0; round < warmUps * scenario.warmUp; round++) {
     for (const contestant of contestants) {
       onProgress(`${contestant.name} warms up`);
       // Each time anew: what was measured cold would be a fraction of a turn when it is warm, and of the warm-up.
-      units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS));
+      const before = units.get(contestant);
+      units.set(contestant, await calibrate(scenario, contestant, callLoad, roundTime / TURNS, before));
       for (let count = 0; count < TURNS; count++) await turn(scenario, contestant, callLoad, units.get(contestant));
     }
   }
@@ -108,9 +109,8 @@ async function inTime(result, message) {
   }
 }
 
-/** How often each connection has to do its part for a turn of this many milliseconds. */
-export async function calibrate(scenario, contestant, callLoad, turnTime) {
-  let units = 1;
+/** How often each connection has to do its part for a turn of this many milliseconds, tried from `units` on. */
+export async function calibrate(scenario, contestant, callLoad, turnTime, units = 1) {
   for (;;) {
     const started = performance.now();
     await turn(scenario, contestant, callLoad, units);

@@ -112,16 +112,17 @@ type CreateConnection = NonNullable<RequestOptions['createConnection']>;
 function checked(createConnection: CreateConnection): CreateConnection {
   return (options, callback) => {
     const socket = createConnection(options, (error, given) => {
-      callback(error ?? noStream(given), given);
+      callback(error ?? noStreamError(given), given);
     });
-    const error = socket ? noStream(socket) : null;
+    const error = socket ? noStreamError(socket) : null;
     if (error !== null) throw error;
     // Nothing: it calls back.
     return socket;
   };
 }
 
-function noStream(value: unknown): Error | null {
+/** The error for what is no stream; null for one. */
+function noStreamError(value: unknown): Error | null {
   const { on, write } = Object(value) as Partial<Duplex>;
   if (typeof on === 'function' && typeof write === 'function') return null;
   return typeError('What options.createConnection gives', 'a stream.Duplex', value);

@@ -11,7 +11,7 @@ const MAX_HEAP_ARRAY = 64;
 
 /** From here on Node's own pool of 8 KiB is too small to be shared by many. */
 const SLAB_FROM = 1024;
-/** From half of that on nothing lies in it. */
+/** Nothing lies in it from half of its length on. */
 export const MIN_UNPOOLED = 4 * 1024;
 const SLAB_LENGTH = 64 * 1024;
 /** From here on a message has memory of its own. */

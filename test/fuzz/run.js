@@ -23,10 +23,10 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
-const names = values.target === undefined ? Object.keys(corpora) : values.target.split(',');
+const known = Object.keys(corpora);
+const names = values.target === undefined ? known : values.target.split(',');
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
-const known = Object.keys(corpora);
 const unknown = names.find((name) => !known.includes(name));
 const mistake =
   !(minutes > 0) ? `--minutes must be a number above 0, but is ${values.minutes}`
