@@ -193,8 +193,8 @@ export const scenarios = [
     targets: { ws: 1, ...everyPeer(1) }, alsoTargets: { heap: { ws: 1, ...everyPeer(1) } },
     limits: { resident: 6_600, heap: 2_000 },
   }),
-  scenario('memory-used', 'what an idle connection holds that has compressed 2 KiB of JSON each way, of 1,000', {
-    flow: 'used', kind: 'json', size: 2 * KIB, connections: 1_000, deflate: true, peers: ['ws'], targets: { ws: 10 },
+  scenario('memory-used', 'what an idle connection holds that has compressed 2 KiB of JSON each way, of 5,000', {
+    flow: 'used', kind: 'json', size: 2 * KIB, connections: 5_000, deflate: true, peers: ['ws'], targets: { ws: 10 },
   }),
   scenario('memory-kept-binary', 'what a message of 32 B holds when its listener keeps one of 1,000', {
     flow: 'kept', kind: 'binary', block: 1_600, peers: LIBRARIES, limits: { held: KIB },

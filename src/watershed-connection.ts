@@ -189,7 +189,7 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     return this.#connection.remote;
   }
 
-  /** `address:port` of this end; empty when the socket has no address. */
+  /** `address:port` of this end; empty when the socket has no address, and once it has ended. */
   get local(): string {
     return this.#connection.local;
   }

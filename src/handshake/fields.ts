@@ -33,7 +33,9 @@ export function fieldLines(name: string, value: string | readonly string[]): str
 
 /** Whether a list, such as that of Connection, has a token; case does not matter. `token` is in lower case. */
 export function hasToken(value: string | undefined, token: string): boolean {
-  return value !== undefined && listElements(value).some((element) => element.toLowerCase() === token);
+  if (value === undefined) return false;
+  const list = value.toLowerCase();
+  return list === token || listElements(list).includes(token);
 }
 
 /** The tokens of a list, or undefined when there are none or one of its elements is no token. */

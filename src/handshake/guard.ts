@@ -20,17 +20,19 @@ export function unguard(socket: Duplex): void {
   socket.off('error', ignoreError);
 }
 
-/** The sockets that are a connection's. */
-const taken = new WeakSet<Duplex>();
+/** Marks the sockets that are a connection's. */
+const TAKEN = Symbol('watershed.taken');
+
+type Takeable = Duplex & { [TAKEN]?: true };
 
 /** A connection has the socket now: nobody else may answer its request any more. */
 export function take(socket: Duplex): void {
-  taken.add(socket);
+  (socket as Takeable)[TAKEN] = true;
   unguard(socket);
 }
 
 export function isTaken(socket: Duplex): boolean {
-  return taken.has(socket);
+  return (socket as Takeable)[TAKEN] === true;
 }
 
 /**
@@ -43,7 +45,7 @@ export function checkSocket(socket: Duplex): void {
   if (typeof write !== 'function' || typeof unshift !== 'function') {
     throw typeError('socket', "the socket that came with 'upgrade'", socket);
   }
-  if (taken.has(socket) || socket.writableEnded) {
+  if (isTaken(socket) || socket.writableEnded) {
     throw new WatershedError(
       'WATERSHED_SOCKET_TAKEN',
       "This upgrade has been accepted or rejected already: of a server's 'upgrade' listeners, only one may answer a " +

@@ -54,8 +54,11 @@ const POOL_CHUNK = 64 * 1024;
 /** What a thread deflates into: room for a quarter of the message, within these. */
 const MIN_POOL_CHUNK = 16 * 1024;
 
-/** So much of the history is used for sending. More costs more time than it saves bytes. */
-const OUTGOING_HISTORY = 4 * 1024;
+/**
+ * So much of the history is used for sending. More costs more time than it saves bytes: with 4 KiB, 1 KiB of JSON takes
+ * 1.15 times as long at as many bytes.
+ */
+const OUTGOING_HISTORY = 2 * 1024;
 
 /**
  * How often a message may end a DEFLATE stream by a final block (section 7.2.3.4). Nobody needs more than one, and each

@@ -62,7 +62,7 @@ describe('closing frees the codec', () => {
     await Promise.all(connections.map(send));
     const used = (await heldBuffers()) - before;
     // Otherwise there would be nothing to be freed: the history of each.
-    expect(used).toBeGreaterThan(count * 4 * KiB);
+    expect(used).toBeGreaterThanOrEqual(count * 2 * KiB);
     const ends = connections.map((connection) => next(connection, 'end'));
     for (const connection of connections) connection.destroy();
     await Promise.all(ends);
