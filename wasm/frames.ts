@@ -47,6 +47,18 @@ function unmask(source: i32, length: i32, target: i32, key: i32): bool {
   const keys = i32x4.splat(key);
   let bits = i64x2.splat(0);
   let offset: i32 = 0;
+  // Four at a time.
+  for (; offset <= length - 64; offset += 64) {
+    const bytes0 = v128.xor(v128.load(source + offset), keys);
+    const bytes1 = v128.xor(v128.load(source + offset, 16), keys);
+    const bytes2 = v128.xor(v128.load(source + offset, 32), keys);
+    const bytes3 = v128.xor(v128.load(source + offset, 48), keys);
+    v128.store(target + offset, bytes0);
+    v128.store(target + offset, bytes1, 16);
+    v128.store(target + offset, bytes2, 32);
+    v128.store(target + offset, bytes3, 48);
+    bits = v128.or(bits, v128.or(v128.or(bytes0, bytes1), v128.or(bytes2, bytes3)));
+  }
   for (; offset <= length - 16; offset += 16) {
     const bytes = v128.xor(v128.load(source + offset), keys);
     v128.store(target + offset, bytes);
