@@ -102,7 +102,9 @@ export class Watershed {
       typeof detached === 'object' && detached !== null
         ? detached
         : { detached: detached === true, protocols: protocols ?? undefined };
-    const resolved = resolveAcceptOptions(options, this.#defaults);
+    // Without any there is nothing to check, which would take 2 µs.
+    const hasOptions = (detached ?? protocols ?? undefined) !== undefined;
+    const resolved = hasOptions ? resolveAcceptOptions(options, this.#defaults) : this.#defaults;
     checkSocket(socket);
     const handshake = acceptHandshake(req, {
       protocols: options.protocols,

@@ -7,32 +7,37 @@ import type { Duplex } from 'node:stream';
 import { typeError } from '../checks.js';
 import { WatershedError } from '../errors.js';
 
+/** What has become of a socket: nothing yet when it has no mark. Not a WeakMap: see src/connection/transport.ts. */
+const STATE = Symbol('watershed.state');
+
+type Marked = Duplex & { [STATE]?: 'guarded' | 'taken' | undefined };
+
 /**
  * Guards a socket until it is accepted or refused. A socket that has failed by then is destroyed, and `accept` says so.
- * Guarding one twice does nothing more.
+ * Guarding one twice, or one that a connection has, does nothing more.
  */
-export function guard(socket: Duplex): void {
-  if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError);
+export function guard(socket: Marked): void {
+  if (isTaken(socket) || socket.listeners('error').includes(ignoreError)) return;
+  socket.on('error', ignoreError);
+  socket[STATE] = 'guarded';
 }
 
 /** Takes the guard away, once somebody else listens for the socket's errors. */
-export function unguard(socket: Duplex): void {
+export function unguard(socket: Marked): void {
+  // Most sockets are accepted at once and have none, and looking for it takes 1 µs.
+  if (socket[STATE] !== 'guarded') return;
   socket.off('error', ignoreError);
+  socket[STATE] = undefined;
 }
-
-/** Marks the sockets that are a connection's. */
-const TAKEN = Symbol('watershed.taken');
-
-type Takeable = Duplex & { [TAKEN]?: true };
 
 /** A connection has the socket now: nobody else may answer its request any more. */
-export function take(socket: Duplex): void {
-  (socket as Takeable)[TAKEN] = true;
+export function take(socket: Marked): void {
   unguard(socket);
+  socket[STATE] = 'taken';
 }
 
-export function isTaken(socket: Duplex): boolean {
-  return (socket as Takeable)[TAKEN] === true;
+export function isTaken(socket: Marked): boolean {
+  return socket[STATE] === 'taken';
 }
 
 /**
