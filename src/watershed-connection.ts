@@ -184,12 +184,15 @@ export class WatershedConnection extends EventEmitter<WatershedConnectionEvents>
     return this.#connection.extensions;
   }
 
-  /** `address:port` of the peer; empty when the socket has no address. */
+  /** `address:port` of the peer, after the end too; empty when the socket has no address. */
   get remote(): string {
     return this.#connection.remote;
   }
 
-  /** `address:port` of this end; empty when the socket has no address, and once it has ended. */
+  /**
+   * `address:port` of this end; empty when the socket has no address. It is looked up when it is first asked for: after
+   * the end it is empty if nobody has asked before.
+   */
   get local(): string {
     return this.#connection.local;
   }

@@ -10,7 +10,7 @@ export interface ConnectionMessage {
   readonly id: number;
   /** `address:port` of the peer; empty when the transport has none. */
   readonly remote: string;
-  /** `address:port` of this end; empty when the transport has none. */
+  /** `address:port` of this end; empty when the transport has none, or none any more when it is first asked for. */
   readonly local: string;
 }
 

@@ -284,6 +284,18 @@ describe('identity', () => {
     expect(legacy._remote).toBe(remote);
   });
 
+  it("keeps the peer's address after the end, and that of this end if it was asked for before", async () => {
+    const { server, client } = await bothEnds();
+    const { local } = server;
+    const ends = [next(server, 'end'), next(client, 'end')];
+    (client.socket as Socket).resetAndDestroy();
+    await Promise.all(ends);
+    expect(client.remote).toBe(local);
+    expect(server.remote).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(server.local).toBe(local);
+    expect(client.local).toBe('');
+  });
+
   it('is an EventEmitter, made by methods on the prototype of Watershed', async () => {
     const { server } = await bothEnds();
     expect(server).toBeInstanceOf(EventEmitter);
