@@ -1,5 +1,6 @@
 /** The behaviour of watershed 0.4 that its users rely on: a connection's events, messages and properties. */
 import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Watershed, WatershedConnection } from '../../src/index.js';
 import { binary, close, ping, pong, text } from '../conformance/frames.js';
