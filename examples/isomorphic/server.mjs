@@ -24,7 +24,6 @@ const files = new Map([
   ['/', load('page.html', import.meta.url, 'text/html; charset=utf-8')],
   ['/questions.mjs', load('questions.mjs', import.meta.url, 'text/javascript')],
   ['/watershed/browser.js', load('browser.js', inPackage, 'text/javascript')],
-  ['/watershed/errors.js', load('errors.js', inPackage, 'text/javascript')],
 ]);
 
 const server = createServer((request, response) => {

@@ -167,7 +167,7 @@ describe('the bundle', () => {
   ])('for $name has no code of Node in it', async ({ conditions }) => {
     // An import of one of Node's built-ins would make esbuild fail.
     const { files } = await bundle({ platform: 'neutral', conditions });
-    expect(files.sort()).toEqual(['browser.js', 'errors.js']);
+    expect(files.sort()).toEqual(['browser.js']);
   });
 
   it.each([

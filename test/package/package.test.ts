@@ -60,7 +60,11 @@ async function filesIn(folder: string): Promise<string[]> {
 describe('the tarball', { timeout }, () => {
   it('holds the built files, their sources and the texts for a user, and nothing else', async () => {
     const modules = (await filesIn(join(repository, 'src'))).map((file) => file.replace(/\.ts$/, ''));
-    const built = modules.flatMap((name) => ['js', 'js.map', 'd.ts', 'd.ts.map'].map((type) => `dist/${name}.${type}`));
+    const built = [
+      'dist/index.js',
+      ...['library', 'browser', 'cli/main'].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
+      ...modules.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.ts.map`]),
+    ];
     const sources = modules.map((name) => `src/${name}.ts`);
     const texts = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
     expect((await filesIn(project.installed)).sort()).toEqual([...built, ...sources, ...texts].sort());

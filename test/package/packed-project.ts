@@ -11,7 +11,16 @@ import { promisify } from 'node:util';
 /** The root of the repository. */
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-const sources = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE'];
+const sources = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'bundle.js',
+  'src',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+];
 
 /** A development tool's script, to be run with node. */
 export const tool = (path: string) => join(repository, 'node_modules', path);
